@@ -1,0 +1,1 @@
+"""A Microsoft cloud on one machine: see docs/sandbox.md. Imports nothing from shared/ or functions/ (host.py excepted)."""
