@@ -112,7 +112,8 @@ class Service:
     `name` is its key in `Cloud.urls` and in faults; `hosts` are regular expressions of its production host names.
     `authenticate` (may be None) turns the Authorization header into claims or raises CloudError; routes registered
     with `anonymous=True` skip it. `throttle` (may be None) is called after it and raises CloudError 429.
-    `headers` gives extra response headers of every answer (request ids, quota).
+    `headers` gives extra response headers of every answer (request ids, quota). `simulated` False is for what is no part of
+    Microsoft's cloud (control API, receivers): no faults, no latency, no row in the request log.
     """
 
     def __init__(
@@ -126,8 +127,9 @@ class Service:
         shape: Callable[[CloudError], Any] = arm_error,
         headers: Callable[[Call], dict[str, str]] | None = None,
         not_found: Callable[[Call], CloudError] | None = None,
+        simulated: bool = True,
     ) -> None:
-        self.cloud, self.name = cloud, name
+        self.cloud, self.name, self.simulated = cloud, name, simulated
         self.hosts = [re.compile(h, re.IGNORECASE) for h in hosts]
         self.authenticate, self.throttle, self.shape, self.headers = authenticate, throttle, shape, headers
         self.not_found = not_found or (lambda call: CloudError(404, "NotFound", f"No route for {call.method} {call.path}"))
@@ -167,10 +169,10 @@ class Service:
         request = Request(scope, receive)
         call = await self._parse(request)
         behaviour = self.cloud.world.behaviour
-        if behaviour.latency_ms:
+        if behaviour.latency_ms and self.simulated:
             await asyncio.sleep(behaviour.latency_ms / 1000)
         reply: Reply | None = None
-        fault = self.take_fault(call, batch_item=False)
+        fault = self.take_fault(call, batch_item=False) if self.simulated else None
         if fault is not None:
             if fault.delay_ms:
                 await asyncio.sleep(fault.delay_ms / 1000)
@@ -244,6 +246,8 @@ class Service:
         )
 
     def _log(self, call: Call, status: int) -> None:
+        if not self.simulated:
+            return
         self.cloud.request_count += 1
         secretless = {k: v for k, v in call.query.items() if k not in ("code", "state", "client_secret")}
         self.cloud.requests.append(

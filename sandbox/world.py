@@ -82,6 +82,11 @@ class Person:
     """Role template ids held in the home tenant."""
     api_roles: list[str] = field(default_factory=list)
     revoked_at: datetime | None = None
+    """Refresh tokens issued before this are dead."""
+    refused_with: int | None = None
+    """An AADSTS number with which every sign-in and refresh of this person ends (see entra.REFUSALS)."""
+    synced: bool = False
+    """Comes from an on-premises directory, which alone may change it."""
 
 
 @dataclass
@@ -100,6 +105,12 @@ class Application:
     """Subjects of managed identities whose assertion may stand for a secret."""
     exposes_roles: list[dict[str, Any]] = field(default_factory=list)
     exposes_scopes: list[str] = field(default_factory=list)
+    spa: bool = False
+    """A single-page application: a public client that must use PKCE from a browser."""
+    required_scopes: dict[str, list[str]] = field(default_factory=dict)
+    """Resource app id -> delegated permissions that a consent to `.default` grants."""
+    required_roles: dict[str, list[str]] = field(default_factory=dict)
+    """Resource app id -> application permissions that the admin consent page grants."""
 
 
 @dataclass
@@ -238,11 +249,30 @@ class World:
     applications: dict[str, Application] = field(default_factory=dict)
     relationships: dict[str, GdapRelationship] = field(default_factory=dict)
     behaviour: Behaviour = field(default_factory=Behaviour)
+    traps: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Trap -> where it is: tenantId, and subscriptionId, resourceId or person where it is one of these."""
     extra: dict[str, Any] = field(default_factory=dict)
 
     def guid(self, *parts: str) -> str:
         """A GUID that depends only on the seed and the parts."""
         return str(uuid.uuid5(uuid.NAMESPACE_URL, "/".join((str(self.seed), *parts))))
+
+    def applications_by_id(self) -> dict[str, Application]:
+        """Client id -> registration."""
+        by_id: dict[str, Application] = self.extra.setdefault("applications_by_id", {})
+        if len(by_id) != len(self.applications):
+            by_id.clear()
+            by_id.update({app.app_id: app for app in self.applications.values()})
+        return by_id
+
+    def relationships_of(self, tenant_id: str) -> list[GdapRelationship]:
+        """The GDAP relationships with one customer, of any status."""
+        by_customer: dict[str, list[GdapRelationship]] = self.extra.setdefault("relationships_by_customer", {})
+        if sum(map(len, by_customer.values())) != len(self.relationships):
+            by_customer.clear()
+            for relationship in self.relationships.values():
+                by_customer.setdefault(relationship.customer_id, []).append(relationship)
+        return by_customer.get(tenant_id, [])
 
     def customers(self) -> list[Tenant]:
         """Every tenant Partner Center knows as a customer, in name order."""

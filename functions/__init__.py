@@ -1,0 +1,39 @@
+"""How the world calls us: one file per area, one blueprint each, joined here."""
+
+from __future__ import annotations
+
+import azure.functions as func
+
+from functions import access, alerts, connections, devices, operations, queues, service, sinks, sites, tenants, timers
+from functions.api import Server, create
+from functions.routing import Area, http_function
+
+AREAS: dict[Area, tuple[str, ...]] = {
+    access.area: ("access", "audit"),
+    alerts.area: ("alerts",),
+    connections.area: ("connections",),
+    devices.area: ("devices",),
+    operations.area: ("operations", "actions"),
+    service.area: ("service", "me", "docs", "openapi.json"),
+    sinks.area: ("sinks",),
+    sites.area: ("sites",),
+    tenants.area: ("tenants",),
+}
+"""Each area and the first path segments it owns."""
+
+API = create(list(AREAS))
+
+
+def _http() -> func.Blueprint:
+    """One HTTP function per path, and a last one that answers unknown paths in our error shape."""
+    blueprint = func.Blueprint()
+    serve = Server(API)
+    for area, paths in AREAS.items():
+        for path in paths:
+            plain = path.replace(".", "_")
+            http_function(blueprint, area.name if path == area.name else f"{area.name}_{plain}", path, serve)
+    http_function(blueprint, "zz_unknown_path", "", serve)
+    return blueprint
+
+
+BLUEPRINTS = [_http(), timers.blueprint, queues.blueprint]

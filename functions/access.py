@@ -1,0 +1,95 @@
+"""Site grants of people and daemons, and the audit log."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Path, Query, Request, Response
+from pydantic import Field
+
+from functions.paging import PageDep
+from functions.routing import ID, AppDep, Area, Body, Caller, check_if_match, request_id
+from shared import audit
+from shared.access import ADMIN, GRANTS, Grant
+from shared.errors import InvalidInput
+
+area = Area("access")
+MAX_SITES = 400
+"""What one row holds; who needs more is an Integration.Admin."""
+MAX_AUDIT_DAYS = 366
+PrincipalId = Annotated[str, Path(pattern=ID, description="Object id in the provider's tenant.")]
+
+
+class GrantBody(Body):
+    """The sites a principal may see."""
+
+    site_ids: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]] = Field(max_length=MAX_SITES)
+
+
+@area.get("/access/{principal_id}", permission=ADMIN)
+async def read_grant(app: AppDep, principal_id: PrincipalId, response: Response) -> dict[str, Any]:
+    """The sites granted; none when nothing was ever granted."""
+    grant = await app.tables.get(GRANTS, "access", principal_id)
+    if grant is not None and grant.etag:
+        response.headers["ETag"] = grant.etag
+    return {"principalId": principal_id, "siteIds": grant.site_ids if grant else []}
+
+
+@area.put("/access/{principal_id}", permission=ADMIN)
+async def write_grant(
+    app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
+) -> dict[str, Any]:
+    """Replace the sites granted."""
+    current = await app.tables.get(GRANTS, "access", principal_id)
+    check_if_match(request, current)
+    wanted = sorted(set(body.site_ids))
+    grant = Grant(principal_id=principal_id, site_ids=wanted, etag=current.etag if current else None)
+    stored = await app.tables.put(GRANTS, grant)
+    await audit.record(
+        app,
+        caller.id,
+        "access.set",
+        principal_id,
+        actor_name=caller.name,
+        request_id=request_id(request),
+        outcome="succeeded",
+        siteIds=wanted,
+    )
+    response.headers["ETag"] = str(stored.etag)
+    return {"principalId": principal_id, "siteIds": wanted}
+
+
+@area.get("/audit", permission=ADMIN)
+async def read_audit(
+    app: AppDep,
+    page: PageDep,
+    since: Annotated[datetime | None, Query(alias="from", description="Default: 30 days before `to`.")] = None,
+    until: Annotated[datetime | None, Query(alias="to", description="Default: now.")] = None,
+    actor: Annotated[str | None, Query(max_length=200)] = None,
+    target: Annotated[str | None, Query(max_length=1000)] = None,
+) -> dict[str, Any]:
+    """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other."""
+    page.order({"at"}, "at desc")
+    if page.orderby not in (None, "at desc"):
+        raise InvalidInput("The audit log is ordered by `at desc` only.", target="$orderby")
+    end = (until or app.clock.now()).astimezone(UTC)
+    begin = (since or end - timedelta(days=30)).astimezone(UTC)
+    if begin > end or (end - begin).days > MAX_AUDIT_DAYS:
+        raise InvalidInput(f"`from` must lie before `to`, at most {MAX_AUDIT_DAYS} days.", target="from")
+    day, above = end.date(), ""
+    if page.after is not None:
+        try:
+            day, above = datetime.fromisoformat(page.after[0]).date(), str(page.after[1])
+        except (ValueError, TypeError, IndexError) as error:
+            raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken") from error
+    found: list[audit.Entry] = []
+    while day >= begin.date() and len(found) <= page.top:
+        entries = await audit.of_day(
+            app, day, actor=actor, target=target, above=above, limit=page.top + 1 - len(found)
+        )
+        found += [entry for entry in entries if begin <= entry.at <= end]
+        day, above = day - timedelta(days=1), ""
+    shown = found[: page.top]
+    after = [shown[-1].at.date().isoformat(), shown[-1].id] if len(found) > page.top else None
+    return page.reply([audit.view(entry) for entry in shown], after=after)

@@ -1,0 +1,203 @@
+"""The FastAPI application behind every HTTP-triggered function: one error shape, correlation, CORS, OpenAPI."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from http import HTTPStatus
+from typing import Any
+
+import azure.functions as func
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from functions.routing import Area
+from shared import app as composition
+from shared.errors import MicrosoftError, TenantryError, TooManyRequests
+from shared.version import VERSION
+
+log = logging.getLogger("tenantry.api")
+_CODES = {400: "invalidInput", 401: "unauthenticated", 404: "notFound", 405: "methodNotAllowed", 413: "tooLarge"}
+
+
+def error_body(
+    code: str, message: str, request_id: str, target: str | None = None, details: list[dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """The one error shape of the API."""
+    error: dict[str, Any] = {"code": code, "message": message}
+    if target:
+        error["target"] = target
+    if details:
+        error["details"] = details
+    return {"error": error | {"requestId": request_id}}
+
+
+class Frame:
+    """Plain ASGI: gives each request an id, echoes it, and turns an unhandled error into a 500 of our shape.
+
+    It must be plain: under the Functions host an error that FastAPI's own middleware re-raises would reach the host.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = next((v for k, v in scope["headers"] if k.lower() == b"x-ms-client-request-id"), b"")
+        request_id = given.decode("latin-1")
+        if not (1 <= len(request_id) <= 100 and request_id.isascii() and request_id.isprintable()):
+            request_id = str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"x-ms-client-request-id", request_id.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"cache-control", b"no-store"),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_with_id)
+        except Exception:  # the edge: whatever happened, the caller gets the one error shape and the log the trace
+            log.exception("unhandled error, request %s %s %s", request_id, scope["method"], scope["path"])
+            if started:
+                raise
+            body = error_body(
+                "internalError", "Something failed on our side. Try again; if it stays, give us the request id.", request_id
+            )
+            await JSONResponse(body, 500)(scope, receive, send_with_id)
+
+
+async def _tenantry_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TenantryError)
+    headers = {}
+    if error.http_status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(max(1, round(error.retry_after)))
+    message = error.message
+    if isinstance(error, MicrosoftError) and error.fix:
+        message = f"{message} {error.fix}"
+    body = error_body(error.code, message, request.state.request_id, error.target, error.details)
+    return JSONResponse(body, error.http_status, headers)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    details = []
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
+        code = "malformedJson" if problem["type"] == "json_invalid" else problem["type"]
+        details.append({"code": code, "message": problem["msg"], "target": ".".join(place) or str(problem["loc"][0])})
+    bad = ", ".join(dict.fromkeys(d["target"] for d in details))
+    body = error_body("invalidInput", f"Correct {bad}, then send it again.", request.state.request_id, details=details)
+    return JSONResponse(body, 400)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = _CODES.get(error.status_code, "httpError")
+    messages = {
+        404: f"There is nothing at {request.url.path}. See /api/openapi.json for what there is.",
+        405: f"{request.method} does not exist here.",
+    }
+    body = error_body(code, messages.get(error.status_code, str(error.detail)), request.state.request_id)
+    return JSONResponse(body, error.status_code, dict(error.headers or {}))
+
+
+def create(areas: list[Area]) -> FastAPI:
+    """The application of these areas."""
+    api = FastAPI(
+        title="Tenantry",
+        version=VERSION,
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        exception_handlers={
+            TenantryError: _tenantry_error,
+            RequestValidationError: _invalid,
+            HTTPException: _http_error,
+        },
+    )
+    for area in areas:
+        api.router.routes.extend(area.router.routes)
+
+    def openapi() -> dict[str, Any]:
+        if api.openapi_schema is None:
+            api.openapi_schema = _document(api)
+        return api.openapi_schema
+
+    api.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
+    return api
+
+
+def _document(api: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the error shape on every route and Entra ID as the security scheme."""
+    document = get_openapi(title=api.title, version=api.version, routes=api.routes, description=__doc__)
+    components = document.setdefault("components", {})
+    components["securitySchemes"] = {"entra": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+    schemas = components.setdefault("schemas", {})
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    inner = {
+        "type": "object",
+        "required": ["code", "message", "requestId"],
+        "properties": {
+            "code": {"type": "string"},
+            "message": {"type": "string"},
+            "target": {"type": "string"},
+            "details": {"type": "array", "items": {"type": "object"}},
+            "requestId": {"type": "string"},
+        },
+    }
+    schemas["Error"] = {"type": "object", "required": ["error"], "properties": {"error": inner}}
+    failed = {"description": "An error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    for path in document.get("paths", {}).values():
+        for operation in path.values():
+            operation["responses"].pop("422", None)
+            for status in ("400", "401", "403", "404", "409", "412", "413", "415", "429", "500", "502", "503"):
+                operation["responses"].setdefault(status, failed)
+    return document
+
+
+def asgi(api: FastAPI, portal_origin: str) -> ASGIApp:
+    """The application with CORS for the portal's origin inside the frame."""
+    cors = CORSMiddleware(
+        api,
+        allow_origins=[portal_origin],
+        allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "x-ms-client-request-id"],
+        expose_headers=["ETag", "Location", "Operation-Location", "Retry-After", "x-ms-client-request-id"],
+        max_age=3600,
+    )
+    return Frame(cors)
+
+
+class Server:
+    """Serves HTTP-triggered functions through the application, built when the first request comes."""
+
+    def __init__(self, api: FastAPI) -> None:
+        self.api = api
+        self._middleware: func.AsgiMiddleware | None = None
+
+    async def __call__(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        """Answer one request."""
+        if self._middleware is None:
+            portal = composition.current().settings.portal_url
+            origin = "/".join(portal.split("/")[:3])
+            self._middleware = func.AsgiMiddleware(asgi(self.api, origin))
+        return await self._middleware.handle_async(req, context)

@@ -1,0 +1,63 @@
+"""Every queue trigger: one per kind of job, and one per poison queue.
+
+A handler returns when the job is done or has stored its own successor; it raises only for what nobody expected. Then
+the platform tries again, and after the fifth failure moves the message to `<queue>-poison`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import azure.functions as func
+
+from shared import alerts, devices, health, jobs, operations, poison, provisioning, tenants
+from shared import app as composition
+from shared.app import App
+from shared.jobs import Job
+
+blueprint = func.Blueprint()
+J = TypeVar("J", bound=Job)
+GivenUp = Callable[[App, J, str], Awaitable[None]]
+REASON = "It failed five times in a row; the log of the function has the error."
+
+
+def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: GivenUp[J]) -> None:
+    """Register the trigger of a job's queue, and that of its poison queue.
+
+    `work` does the job; `given_up` marks the row that the job was about as failed, with a readable reason.
+    """
+    name = job.QUEUE.replace("-", "_")
+
+    async def run(message: func.QueueMessage) -> None:
+        await work(composition.current(), job.model_validate_json(message.get_body()))
+
+    async def keep(message: func.QueueMessage) -> None:
+        app = composition.current()
+        text = message.get_body().decode(errors="replace")
+        await poison.record(app, job.QUEUE, text, str(message.id), REASON)
+        try:
+            parsed = job.model_validate_json(text)
+        except ValueError:
+            return
+        await given_up(app, parsed, REASON)
+
+    for function, suffix in ((run, ""), (keep, "_poison")):
+        function.__name__ = name + suffix
+        function.__doc__ = job.__doc__
+        blueprint.queue_trigger(
+            arg_name="message", queue_name=job.QUEUE + suffix.replace("_", "-"), connection="AzureWebJobsStorage"
+        )(blueprint.function_name(name + suffix)(function))
+
+
+handle(jobs.RefreshTenants, tenants.run_refresh, tenants.give_up_refresh)
+handle(jobs.ProvisionTenant, provisioning.run, provisioning.give_up)
+handle(jobs.UnsyncTenant, provisioning.run_removal, provisioning.give_up_removal)
+handle(jobs.RemoveConnection, provisioning.run_connection_removal, provisioning.give_up_connection_removal)
+handle(jobs.PollSubscription, health.run_poll, health.give_up_poll)
+handle(jobs.ApplyEvents, alerts.run_apply, alerts.give_up_apply)
+handle(jobs.CloseAlerts, alerts.run_close, alerts.give_up_close)
+handle(jobs.Announce, alerts.run_announcement, alerts.give_up_announcement)
+handle(jobs.Deliver, alerts.run_delivery, alerts.give_up_delivery)
+handle(jobs.FollowOperation, operations.run, operations.give_up)
+handle(jobs.ExportDevices, devices.run_export, devices.give_up_export)

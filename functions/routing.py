@@ -1,0 +1,200 @@
+"""How an area declares its routes: each names its permission, or how an anonymous caller is proved instead.
+
+A `Area` collects FastAPI routes and the Functions that serve them. Every request is authorized before its body is
+looked at; unknown query parameters are refused, so that a mistyped filter never acts on everything.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import azure.functions as func
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+
+from functions import idempotency
+from shared import access
+from shared import app as composition
+from shared.access import Principal
+from shared.app import App
+from shared.errors import InvalidInput, PreconditionFailed, TooLarge, UnsupportedMediaType
+from shared.store.tables import Record
+
+MAX_BODY_BYTES = 1_000_000
+ID = r"^[A-Za-z0-9._~-]{1,128}$"
+"""Every id in a path: opaque, URL-safe, and a valid table key."""
+
+Endpoint = Callable[..., Coroutine[Any, Any, Any]]
+
+
+class Body(BaseModel):
+    """Base of request bodies: camelCase on the wire, unknown fields refused, `READ_ONLY` ones ignored."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True)
+
+
+class Acting(Body):
+    """Base of bodies of acting calls: why it is done, and under which ticket; both reach the audit log."""
+
+    reason: Annotated[str | None, "At most 500 characters."] = None
+    ticket_number: str | None = None
+
+
+def _query_names(dependant: Dependant) -> set[str]:
+    """The query parameters that a route and its dependencies take."""
+    names = {parameter.alias for parameter in dependant.query_params}
+    return names.union(*(_query_names(inner) for inner in dependant.dependencies))
+
+
+class GuardedRoute(APIRoute):
+    """A route that authorizes first. Made by `Area`; `openapi_extra` carries what it needs."""
+
+    def __init__(self, path: str, endpoint: Endpoint, **options: Any) -> None:
+        extra = options.get("openapi_extra") or {}
+        if "x-permission" not in extra and "x-anonymous" not in extra:
+            raise TypeError(f"{path}: a route names a permission or how an anonymous caller is proved")
+        super().__init__(path, endpoint, **options)
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """FastAPI's handler behind authorization, checks of the frame, and idempotency."""
+        handle = super().get_route_handler()
+        extra = self.openapi_extra or {}
+        known = _query_names(self.dependant)
+        media = extra.get("x-media-type", "application/json")
+
+        async def guarded(request: Request) -> Response:
+            app = composition.current()
+            principal: Principal | None = None
+            if permissions := extra.get("x-permission"):
+                principal = await access.authenticate(app, request.headers.get("authorization"))
+                principal.require(*permissions)
+            request.state.principal = principal
+            unknown = sorted(set(request.query_params) - known)
+            if unknown:
+                raise InvalidInput(
+                    f"Unknown query parameter {', '.join(unknown)}. Known here: {', '.join(sorted(known)) or 'none'}.",
+                    details=[{"code": "unknownParameter", "message": "unknown", "target": name} for name in unknown],
+                )
+            body = await request.body()
+            if len(body) > extra.get("x-max-bytes", MAX_BODY_BYTES):
+                raise TooLarge(f"The body has {len(body)} bytes; at most {extra.get('x-max-bytes', MAX_BODY_BYTES)}.")
+            given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            if body and self.body_field is not None and given != media:
+                raise UnsupportedMediaType(f"Send the body as {media}.")
+            if principal is not None and "x-idempotent" in extra:
+                return await idempotency.once(app, principal, request, body, handle)
+            return await handle(request)
+
+        return guarded
+
+
+class Area:
+    """One file of functions/: a router of guarded routes, and the blueprint that serves its paths."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.router = APIRouter(prefix="/api", route_class=GuardedRoute, tags=[name])
+
+    def route(
+        self,
+        method: str,
+        path: str,
+        *,
+        permission: str | tuple[str, ...] | None = None,
+        anonymous: str | None = None,
+        idempotent: bool = False,
+        extra: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Register a route.
+
+        `permission` is one or several of access.py (any of them will do); `anonymous` says in words how a caller
+        without a token is proved. `idempotent` honours Idempotency-Key.
+        """
+        described: dict[str, Any] = dict(extra or {})
+        if permission is not None:
+            described["x-permission"] = [permission] if isinstance(permission, str) else list(permission)
+            described["security"] = [{"entra": []}]
+        elif anonymous is not None:
+            described["x-anonymous"] = anonymous
+        if idempotent:
+            described["x-idempotent"] = True
+            described["parameters"] = [
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "required": False,
+                    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+                    "description": "The same key and body within 24 hours gives the first answer again.",
+                }
+            ]
+        return self.router.api_route(path, methods=[method], openapi_extra=described, **options)
+
+    def get(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A GET route; see `route`."""
+        return self.route("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A POST route; see `route`."""
+        return self.route("POST", path, **options)
+
+    def put(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A PUT route; see `route`."""
+        return self.route("PUT", path, **options)
+
+    def delete(self, path: str, **options: Any) -> Callable[[Endpoint], Endpoint]:
+        """A DELETE route; see `route`."""
+        return self.route("DELETE", path, **options)
+
+
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+
+
+def http_function(
+    blueprint: func.Blueprint, name: str, path: str, serve: Callable[..., Coroutine[Any, Any, func.HttpResponse]]
+) -> None:
+    """Register one HTTP-triggered function on `path` and everything below it."""
+
+    async def handler(req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
+        return await serve(req, context)
+
+    handler.__name__ = name
+    blueprint.route(
+        route=f"{path}/{{*rest}}" if path else "{*rest}", methods=METHODS, auth_level=func.AuthLevel.ANONYMOUS
+    )(blueprint.function_name(name)(handler))
+
+
+async def current_app() -> App:
+    """FastAPI dependency: the process's App (async, so that it runs in the loop and not in a thread)."""
+    return composition.current()
+
+
+async def current_principal(request: Request) -> Principal:
+    """FastAPI dependency: the caller that the route was authorized for."""
+    principal: Principal | None = request.state.principal
+    if principal is None:
+        raise TypeError("an anonymous route has no principal")
+    return principal
+
+
+AppDep = Annotated[App, Depends(current_app)]
+Caller = Annotated[Principal, Depends(current_principal)]
+
+
+def check_if_match(request: Request, record: Record | None) -> None:
+    """Honour If-Match. Raises PreconditionFailed when the record is not the one the client read."""
+    wanted = request.headers.get("if-match")
+    if wanted is None or (wanted == "*" and record is not None):
+        return
+    if record is None or wanted not in (record.etag, json.dumps(record.etag)):
+        raise PreconditionFailed("It has changed since you read it. Read it again, then repeat.")
+
+
+def request_id(request: Request) -> str:
+    """The caller's x-ms-client-request-id, or the one made for this request."""
+    return str(request.state.request_id)

@@ -1,0 +1,80 @@
+"""What the service says of itself: health, version, the portal's configuration, who I am, poisoned work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from azure.core.exceptions import AzureError
+from fastapi import Response
+
+from functions.paging import PageDep
+from functions.routing import AppDep, Area, Caller
+from shared import poison
+from shared.access import ADMIN, GRANTS, SIGNED_IN
+from shared.errors import TenantryError
+from shared.version import VERSION
+
+area = Area("service")
+PROBE_SECONDS = 5
+
+
+@area.get("/service/health", anonymous="says nothing but up or down")
+async def health(app: AppDep, response: Response) -> dict[str, Any]:
+    """200 when tables and vault answer; 503 with the failing part otherwise."""
+
+    async def probe(name: str) -> dict[str, str]:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                await (app.tables.get(GRANTS, "access", "-") if name == "tables" else app.vault.get("health-probe"))
+        except (AzureError, TenantryError, TimeoutError) as error:
+            return {"name": name, "status": "failed", "detail": type(error).__name__}
+        return {"name": name, "status": "ok"}
+
+    parts = await asyncio.gather(probe("tables"), probe("vault"))
+    healthy = all(part["status"] == "ok" for part in parts)
+    response.status_code = 200 if healthy else 503
+    return {"status": "ok" if healthy else "failed", "parts": parts}
+
+
+@area.get("/service/version", anonymous="public")
+async def version() -> dict[str, str]:
+    """The running version."""
+    return {"version": VERSION}
+
+
+@area.get("/service/portal-config", anonymous="public: what a browser needs to sign in, no secret")
+async def portal_config(app: AppDep) -> dict[str, str]:
+    """Authority, client id and scope for the portal's sign-in."""
+    settings = app.settings
+    return {
+        "authority": f"{settings.sign_in_url}/{settings.api_tenant_id}/v2.0",
+        "clientId": settings.portal_client_id,
+        "scope": f"api://{settings.api_client_id}/user_impersonation",
+        "apiUrl": settings.public_api_url,
+    }
+
+
+@area.get("/me", permission=SIGNED_IN)
+async def me(caller: Caller) -> dict[str, Any]:
+    """The caller's name, permissions and sites (`null`: every site)."""
+    sites = None if caller.sites is None else sorted(caller.sites)
+    return {"id": caller.id, "name": caller.name, "permissions": sorted(caller.permissions), "sites": sites}
+
+
+@area.get("/service/poison", permission=ADMIN)
+async def list_poison(app: AppDep, page: PageDep) -> dict[str, Any]:
+    """Work that failed five times: queue, reason, time."""
+    return page.of(
+        await poison.listed(app),
+        columns={"failedAt": lambda p: p.failed_at, "queue": lambda p: p.queue},
+        default="failedAt desc",
+        key=lambda p: p.id,
+        view=poison.view,
+    )
+
+
+@area.post("/service/poison/{poison_id}/requeue", permission=ADMIN, status_code=202)
+async def requeue(app: AppDep, caller: Caller, poison_id: str) -> dict[str, Any]:
+    """Put poisoned work back on its queue. 409 when that was done already."""
+    return poison.view(await poison.requeue(app, poison_id, by=caller))

@@ -1,0 +1,151 @@
+"""Who may do what, where: permissions from the token's app roles, sites from the Access table. Default deny."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+import jwt
+
+from shared.app import App
+from shared.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from shared.store.tables import Kind, Record
+
+DEVICES_READ: Final = "CloudDevices.Read"
+DEVICES_UPDATE: Final = "CloudDevices.Update"
+ALERTS_MANAGE: Final = "Alerts.Manage"
+M365_READ: Final = "Microsoft365.Read"
+M365_MANAGE: Final = "Microsoft365.Manage"
+M365_MANAGE_PRIVILEGED: Final = "Microsoft365.ManagePrivileged"
+COLLECTIONS_READ: Final = "Collections.Read"
+COLLECTIONS_MANAGE: Final = "Collections.Manage"
+ADMIN: Final = "Integration.Admin"
+SIGNED_IN: Final = "signedIn"
+"""Not an app role: any token of the provider's tenant."""
+
+INCLUDES: Final[dict[str, frozenset[str]]] = {
+    DEVICES_READ: frozenset(),
+    DEVICES_UPDATE: frozenset({DEVICES_READ}),
+    ALERTS_MANAGE: frozenset({DEVICES_READ}),
+    M365_READ: frozenset(),
+    M365_MANAGE: frozenset({M365_READ}),
+    M365_MANAGE_PRIVILEGED: frozenset({M365_MANAGE, M365_READ}),
+    COLLECTIONS_READ: frozenset(),
+    COLLECTIONS_MANAGE: frozenset({COLLECTIONS_READ}),
+}
+"""What else each app role allows. ADMIN includes all of them."""
+
+CLOCK_SKEW_SECONDS = 60
+JWKS_SECONDS = 24 * 3600
+JWKS_RETRY_SECONDS = 60
+"""An unknown key id makes the keys be fetched again, but not more often than this."""
+
+
+def expand(roles: Iterable[str]) -> frozenset[str]:
+    """Every permission that these app roles give; unknown roles give none."""
+    given: set[str] = set()
+    for role in roles:
+        if role == ADMIN:
+            given |= {ADMIN, *INCLUDES}
+        elif role in INCLUDES:
+            given |= {role, *INCLUDES[role]}
+    return frozenset(given)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who calls. `sites` None means every site (Integration.Admin)."""
+
+    id: str
+    name: str
+    permissions: frozenset[str]
+    sites: frozenset[str] | None
+
+    def require(self, *any_of: str) -> None:
+        """Raises Forbidden unless one of the permissions is held."""
+        if SIGNED_IN not in any_of and not self.permissions.intersection(any_of):
+            raise Forbidden(f"This needs the app role {' or '.join(any_of)}. Ask an administrator to assign it to you.")
+
+    def sees_site(self, site_id: str | None) -> bool:
+        """Whether a site, or what has none (None), is in scope."""
+        return self.sites is None or (site_id is not None and site_id in self.sites)
+
+    def require_site(self, site_id: str | None, what: str) -> None:
+        """Raises NotFound, as if it did not exist, when the site is out of scope."""
+        if not self.sees_site(site_id):
+            raise NotFound(f"There is no {what}.")
+
+
+class Grant(Record):
+    """The sites a principal may see."""
+
+    principal_id: str
+    site_ids: list[str] = []
+
+
+GRANTS = Kind("Access", Grant, lambda g: ("access", g.principal_id))
+
+
+async def authenticate(app: App, authorization: str | None) -> Principal:
+    """The caller of a request, from its Authorization header.
+
+    Checks signature, issuer, audience, expiry and tenant (learn.microsoft.com/entra/identity-platform/access-tokens).
+    Raises Unauthenticated.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("Send an Entra ID access token for this API in the Authorization header.")
+    settings = app.settings
+    try:
+        header = jwt.get_unverified_header(token)
+        key = await _signing_key(app, str(header.get("kid", "")))
+        claims = jwt.decode(
+            token,
+            key,
+            algorithms=["RS256"],
+            audience=[settings.api_client_id, f"api://{settings.api_client_id}"],
+            issuer=f"{settings.login_url}/{settings.api_tenant_id}/v2.0",
+            leeway=CLOCK_SKEW_SECONDS,
+            options={"require": ["exp", "iat", "aud", "iss", "oid", "tid"]},
+        )
+    except jwt.PyJWTError as error:
+        raise Unauthenticated(f"The access token is not valid: {error}. Sign in again.") from error
+    if claims["tid"] != settings.api_tenant_id:
+        raise Unauthenticated("The access token is of another tenant.")
+    return await _principal(app, claims)
+
+
+async def _principal(app: App, claims: dict[str, Any]) -> Principal:
+    roles = claims.get("roles")
+    permissions = expand(roles if isinstance(roles, list) else [])
+    principal_id = str(claims["oid"])
+    sites: frozenset[str] | None = None
+    if ADMIN not in permissions:
+        grant = await app.tables.get(GRANTS, "access", principal_id)
+        sites = frozenset(grant.site_ids if grant else [])
+    name = str(claims.get("name") or claims.get("preferred_username") or claims.get("azp") or principal_id)
+    return Principal(principal_id, name, permissions, sites)
+
+
+async def _signing_key(app: App, key_id: str) -> jwt.PyJWK:
+    """Entra's public key of that id; keys are kept a day and fetched again when an unknown id arrives."""
+    cache: dict[str, Any] = app.memory.setdefault("jwks", {"keys": {}, "at": -JWKS_SECONDS, "lock": asyncio.Lock()})
+    loop_time = asyncio.get_running_loop().time()
+    async with cache["lock"]:
+        age = loop_time - cache["at"]
+        if age > JWKS_SECONDS or (key_id not in cache["keys"] and age > JWKS_RETRY_SECONDS):
+            url = f"{app.settings.login_url}/{app.settings.api_tenant_id}/discovery/v2.0/keys"
+            try:
+                answer = await app.http.get(url)
+                answer.raise_for_status()
+            except httpx.HTTPError as error:
+                raise Unavailable("The sign-in service does not give its signing keys. Try again.") from error
+            cache["keys"] = {key.key_id: key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
+            cache["at"] = loop_time
+    if key_id not in cache["keys"]:
+        raise jwt.InvalidKeyError("unknown signing key")
+    found: jwt.PyJWK = cache["keys"][key_id]
+    return found

@@ -1,0 +1,144 @@
+"""The messages of the queues: one class per kind of job, one queue per class.
+
+A message names rows and carries no secret and no state. `version` rises when a field changes its meaning, so that
+messages written by the version before are still understood.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Job(BaseModel):
+    """Base: `correlation_id` ties the job to the request or timer that began it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    QUEUE: ClassVar[str]
+
+    version: Literal[1] = 1
+    correlation_id: str = ""
+
+
+class RefreshTenants(Job):
+    """List a connection's customers and their subscriptions again."""
+
+    QUEUE = "refresh-tenants"
+
+    connection_id: str
+    operation_id: str | None = None
+
+
+class ProvisionTenant(Job):
+    """Create the enterprise application in one tenant, from its first undone step on."""
+
+    QUEUE = "provision-tenant"
+
+    tenant_id: str
+    operation_id: str | None = None
+    attempt: int = 0
+    """How often replication or throttling was waited for."""
+
+
+class UnsyncTenant(Job):
+    """Remove from one tenant what was created there."""
+
+    QUEUE = "unsync-tenant"
+
+    tenant_id: str
+    operation_id: str | None = None
+    attempt: int = 0
+
+
+class RemoveConnection(Job):
+    """Remove a connection's settings and secrets once its tenants are done."""
+
+    QUEUE = "remove-connection"
+
+    connection_id: str
+    operation_id: str
+    attempt: int = 0
+
+
+class PollSubscription(Job):
+    """Read inventory and health of one subscription and store what changed."""
+
+    QUEUE = "poll-subscription"
+
+    subscription_id: str
+    operation_id: str | None = None
+    attempt: int = 0
+
+
+class ApplyEvents(Job):
+    """Turn the stored health events of one subscription into alerts and deliveries."""
+
+    QUEUE = "apply-events"
+
+    subscription_id: str
+
+
+class CloseAlerts(Job):
+    """Close the open alerts of a subscription whose devices left our sight, with a reason."""
+
+    QUEUE = "close-alerts"
+
+    subscription_id: str
+    reason: str
+
+
+class Announce(Job):
+    """Tell the sinks something that is not an alert of a device: one delivery per sink in scope."""
+
+    QUEUE = "announce"
+
+    event: str
+    """CloudEvents type: tenantry.operation.completed, tenantry.tenant.synced, tenantry.connection.needsConsent..."""
+    event_id: str
+    """The same for the same happening, so that a repeated announcement is not sent twice."""
+    subject: str
+    site_ids: list[str] | None = None
+    """Sites it concerns; None: every sink."""
+    data: dict[str, Any] = {}
+
+
+class Deliver(Job):
+    """Send one stored delivery to its sink."""
+
+    QUEUE = "deliver"
+
+    sink_id: str
+    delivery_id: str
+
+
+class FollowOperation(Job):
+    """Begin or look after one action on a device, one status request per job."""
+
+    QUEUE = "follow-operation"
+
+    operation_id: str
+
+
+class ExportDevices(Job):
+    """Write the CSV of a device export."""
+
+    QUEUE = "export-devices"
+
+    operation_id: str
+
+
+ALL: tuple[type[Job], ...] = (
+    RefreshTenants,
+    ProvisionTenant,
+    UnsyncTenant,
+    RemoveConnection,
+    PollSubscription,
+    ApplyEvents,
+    CloseAlerts,
+    Announce,
+    Deliver,
+    FollowOperation,
+    ExportDevices,
+)

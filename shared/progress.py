@@ -1,0 +1,181 @@
+"""Long work as rows: an operation that a client polls, and one item per thing it touches.
+
+Items are rows of their own, so that hundreds of workers report without racing for one row; the status of an operation
+with items is worked out from them when it is read, and written down by whoever finishes the last one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import Any, Literal
+
+from shared.app import App
+from shared.clock import newest_first
+from shared.errors import NotFound
+from shared.store.tables import TRANSACTION_LIMIT, Kind, Record, insert
+
+Status = Literal["notStarted", "running", "succeeded", "failed", "canceled", "outcomeUnknown"]
+TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "outcomeUnknown"})
+
+
+class Operation(Record):
+    """One piece of long work. Times are UTC."""
+
+    id: str
+    kind: str
+    """`<area>.<verb>`: tenants.sync, tenants.unsync, connection.remove, device.start..."""
+    status: Status = "notStarted"
+    created_at: datetime
+    last_updated_at: datetime
+    created_by: str = ""
+    """Principal id of who asked; empty for a timer."""
+    reader: str
+    """Permission that lets one read it."""
+    tenant_ids: list[str] = []
+    site_ids: list[str] = []
+    """Sites it touches; empty: only Integration.Admin sees it."""
+    resource: str | None = None
+    percent_complete: int | None = None
+    result: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    reason: str | None = None
+    ticket_number: str | None = None
+    correlation_id: str = ""
+    item_count: int = 0
+    state: dict[str, Any] = {}
+    """What its workers need to go on (continuation token, attempts, request ids); never shown."""
+
+
+class Item(Record):
+    """What became of one target of an operation."""
+
+    operation_id: str
+    target: str
+    status: Status = "notStarted"
+    error: dict[str, Any] | None = None
+
+
+def _month_key(operation_id: str) -> tuple[str, str]:
+    month, _, rest = operation_id.partition("-")
+    return month, rest
+
+
+OPERATIONS = Kind("Operations", Operation, lambda o: _month_key(o.id), lambda o: {"status": o.status})
+ITEMS = Kind(
+    "OperationItems",
+    Item,
+    lambda i: (i.operation_id, i.target),
+    lambda i: {"status": i.status, "done": i.status in TERMINAL},
+)
+
+
+async def start(app: App, kind: str, *, reader: str, items: list[str] | None = None, **fields: Any) -> Operation:
+    """Store a new operation with its items (targets must be valid row keys), not started."""
+    now = app.clock.now()
+    operation = Operation(
+        id=f"{now:%Y%m}-{newest_first(now)}{uuid.uuid4().hex[:12]}",
+        kind=kind,
+        reader=reader,
+        created_at=now,
+        last_updated_at=now,
+        item_count=len(items or []),
+        **fields,
+    )
+    rows = [insert(ITEMS, Item(operation_id=operation.id, target=target)) for target in items or []]
+    for begin in range(0, len(rows), TRANSACTION_LIMIT):
+        await app.tables.transact(rows[begin : begin + TRANSACTION_LIMIT])
+    return await app.tables.insert(OPERATIONS, operation)
+
+
+async def read(app: App, operation_id: str) -> Operation:
+    """One operation. Raises NotFound."""
+    month, row = _month_key(operation_id)
+    operation = await app.tables.get(OPERATIONS, month, row) if month and row else None
+    if operation is None:
+        raise NotFound(f"There is no operation {operation_id}.")
+    return operation
+
+
+async def items(app: App, operation_id: str) -> list[Item]:
+    """The items of an operation, by target."""
+    return await app.tables.all(ITEMS, operation_id)
+
+
+async def update(app: App, operation_id: str, **values: Any) -> Operation:
+    """Change an operation unless it has ended; gives it as it is then. Raises NotFound."""
+    month, row = _month_key(operation_id)
+
+    def change(current: Operation) -> Operation | None:
+        if current.status in TERMINAL:
+            return None
+        return current.changed(**{"last_updated_at": app.clock.now(), **values})
+
+    changed = await app.tables.update(OPERATIONS, month, row, change)
+    if changed is None:
+        raise NotFound(f"There is no operation {operation_id}.")
+    return changed
+
+
+async def set_item(
+    app: App, operation_id: str | None, target: str, status: Status, error: dict[str, Any] | None = None
+) -> None:
+    """Report one item; ends the operation when it was the last. Harmless when repeated or without an operation."""
+    if operation_id is None:
+        return
+    await app.tables.update(
+        ITEMS,
+        operation_id,
+        target,
+        lambda item: None if item.status in TERMINAL else item.changed(status=status, error=error),
+    )
+    if status not in TERMINAL:
+        await update(app, operation_id, status="running")
+        return
+    if await app.tables.all(ITEMS, operation_id, where="done eq false", limit=1):
+        await update(app, operation_id, status="running")
+        return
+    failed = await app.tables.all(ITEMS, operation_id, where="status eq 'failed'", limit=1)
+    ended: Status = "failed" if failed else "succeeded"
+    message = {"code": "itemsFailed", "message": "Some items failed; each says why."} if failed else None
+    await update(app, operation_id, status=ended, error=message, percent_complete=100)
+
+
+def partitions(app: App, *, months: int = 13) -> list[str]:
+    """Partitions that may hold operations, newest month first (retention is shorter than `months`)."""
+    now = app.clock.now()
+    year, month = now.year, now.month
+    names = []
+    for _ in range(months):
+        names.append(f"{year:04d}{month:02d}")
+        year, month = (year - 1, 12) if month == 1 else (year, month - 1)
+    return names
+
+
+def view(operation: Operation, item_rows: list[Item] | None = None) -> dict[str, Any]:
+    """The operation as the API shows it."""
+    percent = operation.percent_complete
+    if operation.status not in TERMINAL and operation.item_count and item_rows is not None:
+        percent = 100 * sum(item.status in TERMINAL for item in item_rows) // operation.item_count
+    shown: dict[str, Any] = {
+        "id": operation.id,
+        "kind": operation.kind,
+        "status": operation.status,
+        "percentComplete": 100 if operation.status == "succeeded" else percent or 0,
+        "createdAt": operation.created_at,
+        "lastUpdatedAt": operation.last_updated_at,
+    }
+    optional = {
+        "resource": operation.resource,
+        "result": operation.result,
+        "error": operation.error,
+        "reason": operation.reason,
+        "ticketNumber": operation.ticket_number,
+    }
+    shown |= {key: value for key, value in optional.items() if value is not None}
+    if item_rows is not None and operation.item_count:
+        shown["items"] = [
+            {"target": i.target, "status": i.status, **({"error": i.error} if i.error else {})} for i in item_rows
+        ]
+    return shown
+

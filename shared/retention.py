@@ -1,0 +1,1 @@
+"""How long rows are kept: one table of ages, one daily sweep."""

@@ -1,0 +1,102 @@
+"""Every setting, read once from the environment. The only module that reads it."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+CLOUDS: dict[str, dict[str, str]] = {
+    "AzureCloud": {
+        "login": "https://login.microsoftonline.com",
+        "arm": "https://management.azure.com",
+        "graph": "https://graph.microsoft.com",
+        "partner_center": "https://api.partnercenter.microsoft.com",
+        "portal": "https://portal.azure.com",
+    },
+    "AzureUSGovernment": {
+        "login": "https://login.microsoftonline.us",
+        "arm": "https://management.usgovcloudapi.net",
+        "graph": "https://graph.microsoft.us",
+        "partner_center": "https://api.partnercenter.microsoft.com",
+        "portal": "https://portal.azure.us",
+    },
+    "AzureChinaCloud": {
+        "login": "https://login.chinacloudapi.cn",
+        "arm": "https://management.chinacloudapi.cn",
+        "graph": "https://microsoftgraph.chinacloudapi.cn",
+        "partner_center": "https://partner.partnercenterapi.microsoftonline.cn",
+        "portal": "https://portal.azure.cn",
+    },
+}
+"""National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud."""
+
+
+class Settings(BaseSettings):
+    """Frozen; built from environment variables of the same names in upper case (docs/operations.md lists them)."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, str_strip_whitespace=True)
+
+    storage_connection: str = Field("", alias="AzureWebJobsStorage")
+    """Connection string of the storage account. Empty: `storage_account` and the managed identity are used."""
+    storage_account: str = Field("", alias="AzureWebJobsStorage__accountName")
+    key_vault_url: str
+    public_api_url: str
+    """Base of every absolute URL, ends with /api, no trailing slash."""
+    portal_url: str
+    """Where the sign-in callback sends the browser, and the origin allowed by CORS."""
+    azure_cloud: str = "AzureCloud"
+    login_url: str = ""
+    sign_in_url: str = ""
+    """What a person's browser is sent to; `login_url` when empty."""
+    arm_url: str = ""
+    graph_url: str = ""
+    partner_center_url: str = ""
+    azure_portal_url: str = ""
+    api_tenant_id: str
+    """The provider's own Entra tenant: only its tokens are accepted."""
+    api_client_id: str
+    """Registration of this API: the audience of tokens."""
+    portal_client_id: str
+    partner_client_id: str
+    """The multi-tenant registration that becomes an enterprise application in every client tenant."""
+    partner_client_secret_name: str = ""
+    """Name of a Key Vault secret. Empty: the managed identity stands as federated credential."""
+    managed_identity_client_id: str = ""
+    gdap_group_name: str = "Tenantry GDAP"
+    """Partner-tenant security group that holds the GDAP access assignments."""
+    allow_private_webhooks: bool = False
+    """Let sinks use plain http and private addresses. Only for a machine of one's own."""
+    change_retention_days: int = Field(90, ge=1)
+    audit_retention_days: int = Field(365, ge=30)
+
+    @model_validator(mode="after")
+    def _fill_endpoints(self) -> Self:
+        cloud = CLOUDS.get(self.azure_cloud)
+        if cloud is None:
+            raise ValueError(f"AZURE_CLOUD must be one of {', '.join(CLOUDS)}")
+        filled = {
+            "login_url": self.login_url or cloud["login"],
+            "arm_url": self.arm_url or cloud["arm"],
+            "graph_url": self.graph_url or cloud["graph"],
+            "partner_center_url": self.partner_center_url or cloud["partner_center"],
+            "azure_portal_url": self.azure_portal_url or cloud["portal"],
+        }
+        filled["sign_in_url"] = self.sign_in_url or filled["login_url"]
+        for name in ("key_vault_url", "public_api_url", "portal_url"):
+            filled[name] = getattr(self, name)
+        for name, value in filled.items():
+            object.__setattr__(self, name, value.rstrip("/"))
+        return self
+
+    @property
+    def resources(self) -> dict[str, str]:
+        """Token audiences of the cloud: arm, graph, partner_center (never the endpoints, which may be overridden)."""
+        cloud = CLOUDS[self.azure_cloud]
+        return {"arm": cloud["arm"], "graph": cloud["graph"], "partner_center": cloud["partner_center"]}
+
+
+def load() -> Settings:
+    """Settings from the environment. Raises pydantic.ValidationError naming every missing or wrong one."""
+    return Settings()

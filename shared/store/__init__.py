@@ -1,0 +1,1 @@
+"""Thin, typed access to Table Storage, Queue Storage and Key Vault."""

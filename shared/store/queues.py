@@ -1,0 +1,64 @@
+"""Queue Storage: one queue per kind of job, typed messages, base64 as the Functions trigger expects."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.storage.queue import TextBase64EncodePolicy
+from azure.storage.queue.aio import QueueClient, QueueServiceClient
+
+from shared.jobs import Job
+
+ENQUEUE_CONCURRENCY = 16
+MAX_DELAY = 7 * 24 * 3600
+"""Seconds a message can be hidden at most (learn.microsoft.com/rest/api/storageservices/put-message)."""
+
+
+class Queues:
+    """Sends jobs. Queues are made when first written."""
+
+    def __init__(self, service: QueueServiceClient) -> None:
+        self._service = service
+        self._clients: dict[str, QueueClient] = {}
+
+    def _client(self, queue: str) -> QueueClient:
+        if queue not in self._clients:
+            self._clients[queue] = self._service.get_queue_client(
+                queue, message_encode_policy=TextBase64EncodePolicy()
+            )
+        return self._clients[queue]
+
+    async def send(self, job: Job, *, delay: float = 0) -> None:
+        """Enqueue a job, hidden for `delay` seconds (rounded up)."""
+        await self.send_text(job.QUEUE, job.model_dump_json(exclude_none=True), delay=delay)
+
+    async def send_all(self, jobs: Iterable[Job], *, delay: float = 0) -> None:
+        """Enqueue many jobs, a bounded number at once."""
+        gate = asyncio.Semaphore(ENQUEUE_CONCURRENCY)
+
+        async def one(job: Job) -> None:
+            async with gate:
+                await self.send(job, delay=delay)
+
+        await asyncio.gather(*(one(job) for job in jobs))
+
+    async def send_text(self, queue: str, text: str, *, delay: float = 0) -> None:
+        """Enqueue a message as it is (a poisoned one that is tried again)."""
+        hidden = min(MAX_DELAY, -int(-delay // 1)) if delay > 0 else None
+        client = self._client(queue)
+        try:
+            await client.send_message(text, visibility_timeout=hidden)
+        except ResourceNotFoundError:
+            try:
+                await client.create_queue()
+            except ResourceExistsError:
+                pass
+            await client.send_message(text, visibility_timeout=hidden)
+
+    async def close(self) -> None:
+        """Close the clients; the shared transport stays open."""
+        for client in self._clients.values():
+            await client.close()
+        await self._service.close()

@@ -1,0 +1,3 @@
+"""The version of the application: the one in the changelog."""
+
+VERSION = "0.1.0"
