@@ -203,7 +203,7 @@ def create_grant(
     key = (client_id.lower(), resource_id.lower(), principal_id)
     if any((g.client_id, g.resource_id, g.principal_id) == key for g in tenant.grants.values()):
         raise CloudError(409, "Request_MultipleObjectsWithSameKeyValue", "Permission entry already exists.")
-    grant = Grant(_packed(*filter(None, key)), key[0], key[1], consent_type, principal_id, " ".join(scope.split()))
+    grant = Grant(packed_id(*filter(None, key)), key[0], key[1], consent_type, principal_id, " ".join(scope.split()))
     _write_despite_lag(cloud, principals, lambda: tenant.grants.update({grant.id: grant}), grant.id)
     return grant
 
@@ -226,7 +226,7 @@ def assign_app_role(
         raise bad_request("Permission being assigned already exists on the object", "InvalidUpdate")
     now = cloud.clock.now()
     effective = now + timedelta(seconds=cloud.world.behaviour.replication_lag)
-    assignment = AppRoleAssignment(_packed(*key), *key, created=now, effective_at=effective)
+    assignment = AppRoleAssignment(packed_id(*key), *key, created=now, effective_at=effective)
     _write_despite_lag(
         cloud, principals, lambda: tenant.app_role_assignments.update({assignment.id: assignment}), assignment.id
     )
@@ -283,6 +283,6 @@ def _write_despite_lag(cloud: Cloud, principals: Iterable[ServicePrincipal], app
         raise not_found(hidden.id)
 
 
-def _packed(*ids: str) -> str:
+def packed_id(*ids: str) -> str:
     """An opaque, URL-safe id in the style of Graph's: the GUIDs' bytes in base64."""
     return base64.urlsafe_b64encode(b"".join(uuid.UUID(part).bytes_le for part in ids)).decode().rstrip("=")
