@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from functions.routing import Area
 from shared import app as composition
+from shared import correlation
 from shared.errors import MicrosoftError, TenantryError, TooManyRequests
 from shared.version import VERSION
 
@@ -56,6 +57,7 @@ class Frame:
         if not (1 <= len(request_id) <= 100 and request_id.isascii() and request_id.isprintable()):
             request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
+        correlation.begin(request_id)
         started = False
 
         async def send_with_id(message: Message) -> None:

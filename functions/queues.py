@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import azure.functions as func
 
-from shared import alerts, devices, health, jobs, operations, poison, provisioning, tenants
+from shared import alerts, correlation, devices, health, jobs, operations, poison, provisioning, tenants
 from shared import app as composition
 from shared.app import App
 from shared.jobs import Job
@@ -30,7 +30,9 @@ def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: Gi
     name = job.QUEUE.replace("-", "_")
 
     async def run(message: func.QueueMessage) -> None:
-        await work(composition.current(), job.model_validate_json(message.get_body()))
+        parsed = job.model_validate_json(message.get_body())
+        correlation.begin(parsed.correlation_id)
+        await work(composition.current(), parsed)
 
     async def keep(message: func.QueueMessage) -> None:
         app = composition.current()

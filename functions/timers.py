@@ -5,7 +5,7 @@ from __future__ import annotations
 import azure.functions as func
 
 from shared import app as composition
-from shared import connections, health, retention, tenants
+from shared import connections, correlation, health, retention, tenants
 
 blueprint = func.Blueprint()
 
@@ -13,22 +13,26 @@ blueprint = func.Blueprint()
 @blueprint.timer_trigger(arg_name="timer", schedule="0 */15 * * * *", use_monitor=True)
 async def poll_resource_health(timer: func.TimerRequest) -> None:
     """Every 15 minutes: one poll-subscription job per subscription of every synced, mapped tenant."""
+    correlation.begin()
     await health.poll_all(composition.current())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 5 * * * *", use_monitor=True)
 async def refresh_tenants_hourly(timer: func.TimerRequest) -> None:
     """Hourly: one refresh-tenants job per connection."""
+    correlation.begin()
     await tenants.refresh_all(composition.current())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 20 3 * * *", use_monitor=True)
 async def renew_refresh_tokens(timer: func.TimerRequest) -> None:
     """Daily: each connection's refresh token is used and the rotated one written back to the vault."""
+    correlation.begin()
     await connections.renew_all(composition.current())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="0 40 2 * * *", use_monitor=True)
 async def remove_old_rows(timer: func.TimerRequest) -> None:
     """Daily: rows older than their age in shared/retention.py leave."""
+    correlation.begin()
     await retention.sweep(composition.current())

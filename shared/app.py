@@ -17,6 +17,7 @@ from azure.storage.queue.aio import QueueServiceClient
 from shared import settings as settings_module
 from shared.clock import Clock
 from shared.microsoft.identity import Identity, hosting_credential
+from shared.microsoft.outgoing import httpx_hook
 from shared.settings import Settings
 from shared.store.queues import Queues
 from shared.store.tables import Tables
@@ -69,6 +70,7 @@ def build(settings: Settings) -> App:
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=CONNECTIONS_PER_HOST, max_keepalive_connections=CONNECTIONS_PER_HOST),
         follow_redirects=False,
+        event_hooks={"request": [httpx_hook(settings)]},
     )
     clock = Clock()
     credential = hosting_credential(settings, transport)

@@ -117,6 +117,18 @@ async def update(app: App, operation_id: str, **values: Any) -> Operation:
     return changed
 
 
+async def _mark_running(app: App, operation_id: str) -> None:
+    """Show that work has begun; written once, however many workers say so."""
+    month, row = _month_key(operation_id)
+    now = app.clock.now()
+    await app.tables.update(
+        OPERATIONS,
+        month,
+        row,
+        lambda o: o.changed(status="running", last_updated_at=now) if o.status == "notStarted" else None,
+    )
+
+
 async def set_item(
     app: App, operation_id: str | None, target: str, status: Status, error: dict[str, Any] | None = None
 ) -> None:
@@ -129,11 +141,8 @@ async def set_item(
         target,
         lambda item: None if item.status in TERMINAL else item.changed(status=status, error=error),
     )
-    if status not in TERMINAL:
-        await update(app, operation_id, status="running")
-        return
-    if await app.tables.all(ITEMS, operation_id, where="done eq false", limit=1):
-        await update(app, operation_id, status="running")
+    if status not in TERMINAL or await app.tables.all(ITEMS, operation_id, where="done eq false", limit=1):
+        await _mark_running(app, operation_id)
         return
     failed = await app.tables.all(ITEMS, operation_id, where="status eq 'failed'", limit=1)
     ended: Status = "failed" if failed else "succeeded"

@@ -9,6 +9,7 @@ from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from shared import correlation
 from shared.jobs import Job
 
 ENQUEUE_CONCURRENCY = 16
@@ -32,6 +33,8 @@ class Queues:
 
     async def send(self, job: Job, *, delay: float = 0) -> None:
         """Enqueue a job, hidden for `delay` seconds (rounded up)."""
+        if not job.correlation_id:
+            job = job.model_copy(update={"correlation_id": correlation.current()})
         await self.send_text(job.QUEUE, job.model_dump_json(exclude_none=True), delay=delay)
 
     async def send_all(self, jobs: Iterable[Job], *, delay: float = 0) -> None:
