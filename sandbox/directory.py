@@ -274,7 +274,9 @@ def _named(tenant: Tenant, **ids: str) -> list[ServicePrincipal]:
     return principals
 
 
-def _write_despite_lag(cloud: Cloud, principals: Iterable[ServicePrincipal], apply: Callable[[], object], key: str) -> None:
+def _write_despite_lag(
+    cloud: Cloud, principals: Iterable[ServicePrincipal], apply: Callable[[], object], key: str
+) -> None:
     hidden = next((sp for sp in principals if not visible(cloud, sp)), None)
     applied_anyway = uuid.uuid5(uuid.NAMESPACE_OID, key).int & 1
     if hidden is None or applied_anyway:
