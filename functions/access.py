@@ -85,9 +85,7 @@ async def read_audit(
             raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken") from error
     found: list[audit.Entry] = []
     while day >= begin.date() and len(found) <= page.top:
-        entries = await audit.of_day(
-            app, day, actor=actor, target=target, above=above, limit=page.top + 1 - len(found)
-        )
+        entries = await audit.of_day(app, day, actor=actor, target=target, above=above, limit=page.top + 1 - len(found))
         found += [entry for entry in entries if begin <= entry.at <= end]
         day, above = day - timedelta(days=1), ""
     shown = found[: page.top]

@@ -79,13 +79,14 @@ class Frame:
             if started:
                 raise
             body = error_body(
-                "internalError", "Something failed on our side. Try again; if it stays, give us the request id.", request_id
+                "internalError",
+                "Something failed on our side. Try again; if it stays, give us the request id.",
+                request_id,
             )
             await JSONResponse(body, 500)(scope, receive, send_with_id)
 
 
-async def _tenantry_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, TenantryError)
+async def _tenantry_error(request: Request, error: TenantryError) -> JSONResponse:
     headers = {}
     if error.http_status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
@@ -98,8 +99,7 @@ async def _tenantry_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, error.http_status, headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)
+async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     details = []
     for problem in error.errors():
         place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
@@ -110,8 +110,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(body, 400)
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     code = _CODES.get(error.status_code, "httpError")
     messages = {
         404: f"There is nothing at {request.url.path}. See /api/openapi.json for what there is.",
@@ -129,12 +128,14 @@ def create(areas: list[Area]) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url="/api/docs",
         redoc_url=None,
-        exception_handlers={
-            TenantryError: _tenantry_error,
-            RequestValidationError: _invalid,
-            HTTPException: _http_error,
-        },
     )
+    handlers: dict[type[Exception], Any] = {
+        TenantryError: _tenantry_error,
+        RequestValidationError: _invalid,
+        HTTPException: _http_error,
+    }
+    for error, handler in handlers.items():
+        api.add_exception_handler(error, handler)
     for area in areas:
         api.router.routes.extend(area.router.routes)
 
@@ -167,7 +168,10 @@ def _document(api: FastAPI) -> dict[str, Any]:
         },
     }
     schemas["Error"] = {"type": "object", "required": ["error"], "properties": {"error": inner}}
-    failed = {"description": "An error", "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}}
+    failed = {
+        "description": "An error",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+    }
     for path in document.get("paths", {}).values():
         for operation in path.values():
             operation["responses"].pop("422", None)
@@ -202,4 +206,5 @@ class Server:
             portal = composition.current().settings.portal_url
             origin = "/".join(portal.split("/")[:3])
             self._middleware = func.AsgiMiddleware(asgi(self.api, origin))
-        return await self._middleware.handle_async(req, context)
+        reply: func.HttpResponse = await self._middleware.handle_async(req, context)
+        return reply

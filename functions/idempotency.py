@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from fastapi import Request, Response
+from pydantic import Field
 
 from shared.access import Principal
 from shared.app import App
@@ -31,7 +32,7 @@ class Answer(Record):
     status: int = 0
     body: str = ""
     """Base64."""
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = Field(default_factory=dict)
 
 
 ANSWERS = Kind("Idempotency", Answer, lambda a: (a.scope, a.key))
@@ -83,6 +84,4 @@ def _repeat(earlier: Answer, mine: Answer) -> Response:
         raise Conflict("This Idempotency-Key was used with another body.", code="idempotencyKeyReused")
     if earlier.status == 0:
         raise TooManyRequests("The first request with this key is still running.", retry_after=1)
-    return Response(
-        base64.b64decode(earlier.body), earlier.status, earlier.headers, media_type="application/json"
-    )
+    return Response(base64.b64decode(earlier.body), earlier.status, earlier.headers, media_type="application/json")

@@ -63,7 +63,9 @@ class Page:
         key: Callable[[T], str],
         view: Callable[[T], Any],
     ) -> dict[str, Any]:
-        """Sort and page items held in memory. `columns` gives each sortable value (None sorts first), `key` a unique id.
+        """Sort and page items held in memory.
+
+        `columns` gives each sortable value (None sorts first), `key` a unique id.
 
         The token holds the last item's sort value and id, so items that come and go do not shift the pages.
         """

@@ -35,7 +35,9 @@ Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 class Body(BaseModel):
     """Base of request bodies: camelCase on the wire, unknown fields refused, `READ_ONLY` ones ignored."""
 
-    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True
+    )
 
 
 class Acting(Body):

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from azure.core.exceptions import AzureError
 from fastapi import Response
 
 from functions.paging import PageDep
 from functions.routing import AppDep, Area, Caller
 from shared import poison
-from shared.access import ADMIN, GRANTS, SIGNED_IN
-from shared.errors import TenantryError
+from shared.access import ADMIN, SIGNED_IN
+from shared.errors import Unavailable
 from shared.version import VERSION
 
 area = Area("service")
@@ -26,9 +25,9 @@ async def health(app: AppDep, response: Response) -> dict[str, Any]:
     async def probe(name: str) -> dict[str, str]:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await (app.tables.get(GRANTS, "access", "-") if name == "tables" else app.vault.get("health-probe"))
-        except (AzureError, TenantryError, TimeoutError) as error:
-            return {"name": name, "status": "failed", "detail": type(error).__name__}
+                await (app.tables.ping() if name == "tables" else app.vault.get("health-probe"))
+        except (Unavailable, TimeoutError) as error:
+            return {"name": name, "status": "failed", "detail": str(error) or "no answer in time"}
         return {"name": name, "status": "ok"}
 
     parts = await asyncio.gather(probe("tables"), probe("vault"))

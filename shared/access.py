@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import httpx
 import jwt
+from pydantic import Field
 
 from shared.app import App
-from shared.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from shared.errors import Forbidden, NotFound, Unauthenticated
 from shared.store.tables import Kind, Record
 
 DEVICES_READ: Final = "CloudDevices.Read"
@@ -39,9 +38,6 @@ INCLUDES: Final[dict[str, frozenset[str]]] = {
 """What else each app role allows. ADMIN includes all of them."""
 
 CLOCK_SKEW_SECONDS = 60
-JWKS_SECONDS = 24 * 3600
-JWKS_RETRY_SECONDS = 60
-"""An unknown key id makes the keys be fetched again, but not more often than this."""
 
 
 def expand(roles: Iterable[str]) -> frozenset[str]:
@@ -83,7 +79,7 @@ class Grant(Record):
     """The sites a principal may see."""
 
     principal_id: str
-    site_ids: list[str] = []
+    site_ids: list[str] = Field(default_factory=list)
 
 
 GRANTS = Kind("Access", Grant, lambda g: ("access", g.principal_id))
@@ -101,7 +97,7 @@ async def authenticate(app: App, authorization: str | None) -> Principal:
     settings = app.settings
     try:
         header = jwt.get_unverified_header(token)
-        key = await _signing_key(app, str(header.get("kid", "")))
+        key = await app.identity.signing_key(str(header.get("kid", "")))
         claims = jwt.decode(
             token,
             key,
@@ -128,24 +124,3 @@ async def _principal(app: App, claims: dict[str, Any]) -> Principal:
         sites = frozenset(grant.site_ids if grant else [])
     name = str(claims.get("name") or claims.get("preferred_username") or claims.get("azp") or principal_id)
     return Principal(principal_id, name, permissions, sites)
-
-
-async def _signing_key(app: App, key_id: str) -> jwt.PyJWK:
-    """Entra's public key of that id; keys are kept a day and fetched again when an unknown id arrives."""
-    cache: dict[str, Any] = app.memory.setdefault("jwks", {"keys": {}, "at": -JWKS_SECONDS, "lock": asyncio.Lock()})
-    loop_time = asyncio.get_running_loop().time()
-    async with cache["lock"]:
-        age = loop_time - cache["at"]
-        if age > JWKS_SECONDS or (key_id not in cache["keys"] and age > JWKS_RETRY_SECONDS):
-            url = f"{app.settings.login_url}/{app.settings.api_tenant_id}/discovery/v2.0/keys"
-            try:
-                answer = await app.http.get(url)
-                answer.raise_for_status()
-            except httpx.HTTPError as error:
-                raise Unavailable("The sign-in service does not give its signing keys. Try again.") from error
-            cache["keys"] = {key.key_id: key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
-            cache["at"] = loop_time
-    if key_id not in cache["keys"]:
-        raise jwt.InvalidKeyError("unknown signing key")
-    found: jwt.PyJWK = cache["keys"][key_id]
-    return found

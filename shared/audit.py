@@ -6,6 +6,8 @@ import uuid
 from datetime import date, datetime
 from typing import Any
 
+from pydantic import Field
+
 from shared.app import App
 from shared.clock import newest_first
 from shared.store.tables import Kind, Record
@@ -27,7 +29,7 @@ class Entry(Record):
     reason: str | None = None
     ticket_number: str | None = None
     request_id: str = ""
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = Field(default_factory=dict)
 
 
 ENTRIES = Kind("Audit", Entry, lambda e: (f"{e.at:%Y-%m-%d}", e.id), lambda e: {"actor": e.actor, "target": e.target})

@@ -63,5 +63,3 @@ def view(kept: Poisoned) -> dict[str, Any]:
         "failedAt": kept.failed_at,
         "state": kept.state,
     }
-
-

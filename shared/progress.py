@@ -10,6 +10,8 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import Field
+
 from shared.app import App
 from shared.clock import newest_first
 from shared.errors import NotFound
@@ -32,8 +34,8 @@ class Operation(Record):
     """Principal id of who asked; empty for a timer."""
     reader: str
     """Permission that lets one read it."""
-    tenant_ids: list[str] = []
-    site_ids: list[str] = []
+    tenant_ids: list[str] = Field(default_factory=list)
+    site_ids: list[str] = Field(default_factory=list)
     """Sites it touches; empty: only Integration.Admin sees it."""
     resource: str | None = None
     percent_complete: int | None = None
@@ -43,7 +45,7 @@ class Operation(Record):
     ticket_number: str | None = None
     correlation_id: str = ""
     item_count: int = 0
-    state: dict[str, Any] = {}
+    state: dict[str, Any] = Field(default_factory=dict)
     """What its workers need to go on (continuation token, attempts, request ids); never shown."""
 
 
@@ -187,4 +189,3 @@ def view(operation: Operation, item_rows: list[Item] | None = None) -> dict[str,
             {"target": i.target, "status": i.status, **({"error": i.error} if i.error else {})} for i in item_rows
         ]
     return shown
-

@@ -14,6 +14,7 @@ CLOUDS: dict[str, dict[str, str]] = {
         "graph": "https://graph.microsoft.com",
         "partner_center": "https://api.partnercenter.microsoft.com",
         "portal": "https://portal.azure.com",
+        "storage": "core.windows.net",
     },
     "AzureUSGovernment": {
         "login": "https://login.microsoftonline.us",
@@ -21,6 +22,7 @@ CLOUDS: dict[str, dict[str, str]] = {
         "graph": "https://graph.microsoft.us",
         "partner_center": "https://api.partnercenter.microsoft.com",
         "portal": "https://portal.azure.us",
+        "storage": "core.usgovcloudapi.net",
     },
     "AzureChinaCloud": {
         "login": "https://login.chinacloudapi.cn",
@@ -28,6 +30,7 @@ CLOUDS: dict[str, dict[str, str]] = {
         "graph": "https://microsoftgraph.chinacloudapi.cn",
         "partner_center": "https://partner.partnercenterapi.microsoftonline.cn",
         "portal": "https://portal.azure.cn",
+        "storage": "core.chinacloudapi.cn",
     },
 }
 """National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud."""
@@ -95,6 +98,11 @@ class Settings(BaseSettings):
         """Token audiences of the cloud: arm, graph, partner_center (never the endpoints, which may be overridden)."""
         cloud = CLOUDS[self.azure_cloud]
         return {"arm": cloud["arm"], "graph": cloud["graph"], "partner_center": cloud["partner_center"]}
+
+    @property
+    def storage_suffix(self) -> str:
+        """Domain of the cloud's storage accounts."""
+        return CLOUDS[self.azure_cloud]["storage"]
 
 
 def load() -> Settings:

@@ -10,15 +10,27 @@ from shared.errors import AccessDenied, MicrosoftError, NeedsConsent, Throttled
 NEEDS_SIGN_IN: dict[int, tuple[str, str]] = {
     50173: ("The sign-in was revoked (password change or revoked sessions).", "Sign in again with Generate Token."),
     700082: ("The sign-in expired because it was not used for 90 days.", "Sign in again with Generate Token."),
-    70043: ("The sign-in expired by a sign-in frequency policy.", "Exclude the account from that policy, then sign in again."),
-    50076: ("The account signed in without multifactor authentication.", "Turn on Microsoft's MFA for the account, then sign in again."),
-    50079: ("The account must register for multifactor authentication.", "Register MFA for the account, then sign in again."),
+    70043: (
+        "The sign-in expired by a sign-in frequency policy.",
+        "Exclude the account from that policy, then sign in again.",
+    ),
+    50076: (
+        "The account signed in without multifactor authentication.",
+        "Turn on Microsoft's MFA for the account, then sign in again.",
+    ),
+    50079: (
+        "The account must register for multifactor authentication.",
+        "Register MFA for the account, then sign in again.",
+    ),
     9002313: ("The stored sign-in is not one Microsoft knows.", "Sign in again with Generate Token."),
     50034: ("The account that signed in no longer exists.", "Sign in again with another account."),
     50057: ("The account that signed in is disabled.", "Enable it, or sign in again with another account."),
 }
 DENIED: dict[int, tuple[str, str]] = {
-    65001: ("The application has no consent in this tenant.", "Sync the tenant again, or have its administrator consent."),
+    65001: (
+        "The application has no consent in this tenant.",
+        "Sync the tenant again, or have its administrator consent.",
+    ),
     50020: (
         "The account is not admitted to this tenant by any GDAP relationship.",
         "Assign the GDAP security group to an active relationship with this tenant, and put the account in the group.",
@@ -27,8 +39,14 @@ DENIED: dict[int, tuple[str, str]] = {
         "The account is not admitted to this tenant.",
         "Assign the GDAP security group to an active relationship with this tenant, and put the account in the group.",
     ),
-    53003: ("Conditional Access of this tenant blocks the sign-in.", "Exclude the service provider's account from that policy."),
-    530032: ("A security policy of this tenant blocks the sign-in.", "Exclude the service provider's account from that policy."),
+    53003: (
+        "Conditional Access of this tenant blocks the sign-in.",
+        "Exclude the service provider's account from that policy.",
+    ),
+    530032: (
+        "A security policy of this tenant blocks the sign-in.",
+        "Exclude the service provider's account from that policy.",
+    ),
     5000224: ("This tenant no longer exists.", "Unsync it."),
     90002: ("There is no such tenant.", "Check the tenant id."),
     900023: ("There is no such tenant.", "Check the tenant id."),
@@ -50,7 +68,9 @@ def from_answer(status: int, body: dict[str, object], retry_after: float | None 
     code = f"AADSTS{number}" if number else str(body.get("error", "unknown"))
     described = str(body.get("error_description", "")).split(" Trace ID:")[0].split("\r\n")[0]
     if status == 429 or status >= 500:
-        return Throttled("The sign-in service asks to wait.", retry_after=retry_after or 5, status=status, remote_code=code)
+        return Throttled(
+            "The sign-in service asks to wait.", retry_after=retry_after or 5, status=status, remote_code=code
+        )
     if number in NEEDS_SIGN_IN:
         text, fix = NEEDS_SIGN_IN[number]
         return NeedsConsent(text, status=status, remote_code=code, fix=fix)

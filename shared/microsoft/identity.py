@@ -13,18 +13,24 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import jwt
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-from shared.errors import MicrosoftError, NeedsConsent, Throttled
+from shared.errors import MicrosoftError, NeedsConsent, Throttled, Unavailable
 from shared.microsoft import aadsts
 from shared.settings import Settings
 from shared.store.vault import Vault
 
+Credential = AsyncTokenCredential
+"""What Azure SDK clients take: gives a token for a scope."""
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FEDERATION_SCOPE = "api://AzureADTokenExchange/.default"
+KEYS_SECONDS = 24 * 3600
+KEYS_RETRY_SECONDS = 60
+"""An unknown key id makes the keys be fetched again, but not more often than this."""
 EARLY_SECONDS = 300
 """A cached token is renewed this long before it ends."""
 
@@ -54,17 +60,27 @@ class Tokens:
 class Identity:
     """Asks the sign-in service for tokens and keeps them per process."""
 
-    def __init__(self, settings: Settings, http: httpx.AsyncClient, vault: Vault, hosting: AsyncTokenCredential) -> None:
+    def __init__(
+        self, settings: Settings, http: httpx.AsyncClient, vault: Vault, hosting: AsyncTokenCredential
+    ) -> None:
         self._settings, self._http, self._vault, self._hosting = settings, http, vault, hosting
         self._tokens: dict[tuple[Any, ...], Tokens] = {}
         self._refresh: dict[str, str] = {}
         self._locks: dict[tuple[Any, ...], asyncio.Lock] = {}
+        self._keys: dict[str, jwt.PyJWK] = {}
+        self._keys_at = float("-inf")
+        self._keys_lock = asyncio.Lock()
         self.rotated: dict[str, str] = {}
         """Connection id -> newest refresh token seen; a timer writes it back to the vault."""
 
     async def redeem(self, tenant_id: str, code: str, verifier: str, redirect_uri: str, scope: str) -> Tokens:
         """Exchange an authorization code. Raises MicrosoftError (aadsts.py) when refused."""
-        form = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier, "redirect_uri": redirect_uri}
+        form = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": verifier,
+            "redirect_uri": redirect_uri,
+        }
         return await self._request(tenant_id, form | {"scope": scope})
 
     async def token(
@@ -95,7 +111,11 @@ class Identity:
 
     async def exchange(self, refresh_token: str, tenant_id: str, scope: str) -> Tokens:
         """Exchange a refresh token for a token of a tenant, uncached."""
-        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "scope": f"{scope} offline_access openid"}
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": refresh_token,
+            "scope": f"{scope} offline_access openid",
+        }
         return await self._request(tenant_id, form)
 
     def credential(
@@ -113,6 +133,28 @@ class Identity:
     def forget_tenant(self, tenant_id: str) -> None:
         """Drop every token for a tenant: what it allows has changed."""
         self._tokens = {key: value for key, value in self._tokens.items() if key[1] != tenant_id}
+
+    async def signing_key(self, key_id: str) -> jwt.PyJWK:
+        """The public key that tokens of the provider's tenant are signed with.
+
+        Keys are kept for a day and fetched again when an unknown id arrives (keys roll over without notice:
+        learn.microsoft.com/entra/identity-platform/signing-key-rollover). Raises jwt.InvalidKeyError for an id that
+        nobody knows, Unavailable when the keys cannot be had.
+        """
+        async with self._keys_lock:
+            age = time.monotonic() - self._keys_at
+            if age > KEYS_SECONDS or (key_id not in self._keys and age > KEYS_RETRY_SECONDS):
+                url = f"{self._settings.login_url}/{self._settings.api_tenant_id}/discovery/v2.0/keys"
+                try:
+                    answer = await self._http.get(url)
+                    answer.raise_for_status()
+                except httpx.HTTPError as error:
+                    raise Unavailable("The sign-in service does not give its signing keys. Try again.") from error
+                self._keys = {str(key.key_id): key for key in jwt.PyJWKSet.from_dict(answer.json()).keys}
+                self._keys_at = time.monotonic()
+        if key_id not in self._keys:
+            raise jwt.InvalidKeyError("unknown signing key")
+        return self._keys[key_id]
 
     async def _refresh_token(self, connection_id: str) -> str:
         if connection_id not in self._refresh:
@@ -161,7 +203,9 @@ class Identity:
 class TenantCredential(AsyncTokenCredential):
     """An azure-core credential bound to one connection and tenant; a view on Identity, holds nothing itself."""
 
-    def __init__(self, identity: Identity, connection_id: str, tenant_id: str, consent_version: int, app_only: bool) -> None:
+    def __init__(
+        self, identity: Identity, connection_id: str, tenant_id: str, consent_version: int, app_only: bool
+    ) -> None:
         self._identity, self._connection_id, self._tenant_id = identity, connection_id, tenant_id
         self._consent_version, self._app_only = consent_version, app_only
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
@@ -26,9 +27,7 @@ class Queues:
 
     def _client(self, queue: str) -> QueueClient:
         if queue not in self._clients:
-            self._clients[queue] = self._service.get_queue_client(
-                queue, message_encode_policy=TextBase64EncodePolicy()
-            )
+            self._clients[queue] = self._service.get_queue_client(queue, message_encode_policy=TextBase64EncodePolicy())
         return self._clients[queue]
 
     async def send(self, job: Job, *, delay: float = 0) -> None:
@@ -54,10 +53,8 @@ class Queues:
         try:
             await client.send_message(text, visibility_timeout=hidden)
         except ResourceNotFoundError:
-            try:
+            with suppress(ResourceExistsError):
                 await client.create_queue()
-            except ResourceExistsError:
-                pass
             await client.send_message(text, visibility_timeout=hidden)
 
     async def close(self) -> None:

@@ -12,12 +12,18 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, Self, TypeVar
 
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import (
+    AzureError,
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
 from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient, TableServiceClient
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.errors import Conflict, PreconditionFailed
+from shared.errors import Conflict, PreconditionFailed, Unavailable
 
 TRANSACTION_LIMIT = 100
 """Operations in one entity-group transaction."""
@@ -199,9 +205,7 @@ class Tables:
         entity = encode(kind, record)
         try:
             if record.etag is None:
-                done = await self._with_table(
-                    kind.table, lambda t: t.upsert_entity(entity, mode=UpdateMode.REPLACE)
-                )
+                done = await self._with_table(kind.table, lambda t: t.upsert_entity(entity, mode=UpdateMode.REPLACE))
             else:
                 done = await self._client(kind.table).update_entity(
                     entity, mode=UpdateMode.REPLACE, etag=record.etag, match_condition=MatchConditions.IfNotModified
@@ -223,9 +227,7 @@ class Tables:
         except ResourceNotFoundError:
             return
 
-    async def update(
-        self, kind: Kind[R], partition: str, row: str, change: Callable[[R], R | None]
-    ) -> R | None:
+    async def update(self, kind: Kind[R], partition: str, row: str, change: Callable[[R], R | None]) -> R | None:
         """Read, change and write back, again while others win the race (8 tries). None when there is no such record.
 
         `change` gives the new record, or None to leave it. It must be pure: it may be called several times.
@@ -289,6 +291,13 @@ class Tables:
                 raise
         await self._create(table)
         return await act(self._client(table))
+
+    async def ping(self) -> None:
+        """Raises Unavailable when Table Storage does not answer or refuses us."""
+        try:
+            await self.get(Kind("Ping", Record, lambda _: ("", "")), "ping", "ping")
+        except AzureError as error:
+            raise Unavailable(f"Table Storage does not answer: {error.message}.") from error
 
     async def close(self) -> None:
         """Close the clients; the shared transport stays open."""

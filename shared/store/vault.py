@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.keyvault.secrets.aio import SecretClient
 
 from shared.errors import Unavailable
@@ -20,19 +20,18 @@ class Vault:
             return (await self._client.get_secret(name)).value
         except ResourceNotFoundError:
             return None
-        except HttpResponseError as error:
-            raise Unavailable(f"Key Vault did not give the secret {name} ({error.status_code}).") from error
+        except AzureError as error:
+            raise Unavailable(f"Key Vault did not give the secret {name}: {error.message}") from error
 
     async def set(self, name: str, value: str) -> None:
         """Store a new version. A name that was deleted before is recovered first (soft delete keeps it taken)."""
         try:
             await self._client.set_secret(name, value)
         except ResourceExistsError:
-            recovery = await self._client.recover_deleted_secret(name)
-            del recovery
+            await self._client.recover_deleted_secret(name)
             await self._client.set_secret(name, value)
-        except HttpResponseError as error:
-            raise Unavailable(f"Key Vault did not store the secret {name} ({error.status_code}).") from error
+        except AzureError as error:
+            raise Unavailable(f"Key Vault did not store the secret {name}: {error.message}") from error
 
     async def delete(self, name: str) -> None:
         """Delete a secret; nothing happens when it is gone. The vault keeps it recoverable for its retention time."""
@@ -40,8 +39,8 @@ class Vault:
             await self._client.delete_secret(name)
         except ResourceNotFoundError:
             return
-        except HttpResponseError as error:
-            raise Unavailable(f"Key Vault did not delete the secret {name} ({error.status_code}).") from error
+        except AzureError as error:
+            raise Unavailable(f"Key Vault did not delete the secret {name}: {error.message}") from error
 
     async def close(self) -> None:
         """Close the client; the shared transport stays open."""
