@@ -7,29 +7,23 @@ https://learn.microsoft.com/partner-center/developer/enable-secure-app-model
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
-from sandbox import tokens
+from sandbox import directory, first_party, tokens
 from sandbox.wire import CloudError
 from sandbox.world import Application, AppRoleAssignment, Cloud, Grant, Person, ServicePrincipal, Tenant, World
 
-GRAPH_APP = "00000003-0000-0000-c000-000000000000"
-ARM_APP = "797f4846-ba00-4fd7-ba43-dac1f8f63013"
-PARTNER_CENTER_APP = "fa3d9a0c-3fb0-42cc-9193-47c7ecd2edbd"
-VAULT_APP = "cfa8b339-82a2-471a-a3c9-0fc0be7a4093"
-STORAGE_APP = "e406a681-f3d4-42a8-90b6-c2b029497af1"
-GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+STORAGE = "e406a681-f3d4-42a8-90b6-c2b029497af1"
 TOKEN_EXCHANGE = "api://AzureADTokenExchange"
 """Audience of an assertion that stands for a secret (workload identity federation)."""
 
 RESOURCES = {
-    tokens.GRAPH: GRAPH_APP,
-    tokens.ARM: ARM_APP,
-    tokens.ARM_CLASSIC: ARM_APP,
-    tokens.PARTNER_CENTER: PARTNER_CENTER_APP,
-    tokens.VAULT: VAULT_APP,
-    "https://storage.azure.com": STORAGE_APP,
+    tokens.GRAPH: first_party.GRAPH,
+    tokens.ARM: first_party.ARM,
+    tokens.ARM_CLASSIC: first_party.ARM,
+    tokens.PARTNER_CENTER: first_party.PARTNER_CENTER,
+    tokens.VAULT: first_party.KEY_VAULT,
+    "https://storage.azure.com": STORAGE,
 }
 """Audience of a first-party resource -> its application id."""
 AUDIENCES = {app_id: audience for audience, app_id in reversed(RESOURCES.items())}
@@ -37,7 +31,10 @@ AUDIENCES = {app_id: audience for audience, app_id in reversed(RESOURCES.items()
 OIDC_SCOPES = {"openid", "profile", "email", "offline_access"}
 
 REFUSALS = {
-    50053: ("invalid_grant", "The account is locked, you've tried to sign in too many times."),
+    50053: (
+        "invalid_grant",
+        "The account is locked, you've tried to sign in too many times.",
+    ),
     50057: ("invalid_grant", "The user account is disabled."),
     50076: (
         "interaction_required",
@@ -58,7 +55,10 @@ REFUSALS = {
         "interaction_required",
         "Access has been blocked by Conditional Access policies. The access policy does not allow token issuance.",
     ),
-    700082: ("invalid_grant", "The refresh token has expired due to inactivity. It was inactive for 90.00:00:00."),
+    700082: (
+        "invalid_grant",
+        "The refresh token has expired due to inactivity. It was inactive for 90.00:00:00.",
+    ),
     530032: ("invalid_grant", "User blocked due to risk on home tenant."),
 }
 """Refusals that the control API can put on a person: AADSTS number -> (OAuth error, text)."""
@@ -156,7 +156,10 @@ def resource_app(audience: str) -> str:
 
 def granted(world: World, tenant: Tenant, app_id: str, person: Person, audience: str) -> list[str]:
     """Delegated permissions that an application has for a person in a tenant, in the order granted."""
-    client, resource = visible_principal(world, tenant, app_id), tenant.sp_of(resource_app(audience))
+    client, resource = (
+        visible_principal(world, tenant, app_id),
+        tenant.sp_of(resource_app(audience)),
+    )
     if client is None or resource is None:
         return []
     scopes: dict[str, None] = {}
@@ -165,23 +168,6 @@ def granted(world: World, tenant: Tenant, app_id: str, person: Person, audience:
         if grant.client_id == client.id and grant.resource_id == resource.id and applies:
             scopes.update(dict.fromkeys(grant.scope.split()))
     return list(scopes)
-
-
-def gdap_roles(world: World, tenant: Tenant, person: Person) -> set[str]:
-    """Directory role template ids that GDAP gives a partner's person in a customer tenant now.
-
-    Only active (or expiring) relationships count, and in them only active assignments to a group of the person.
-    """
-    roles: set[str] = set()
-    for relationship in world.relationships_of(tenant.id):
-        if relationship.status not in ("active", "expiring"):
-            continue
-        if relationship.end is not None and relationship.end <= world.clock.now():
-            continue
-        for assignment in relationship.assignments.values():
-            if assignment["status"] == "active" and assignment["group"] in person.groups:
-                roles.update(assignment["roles"])
-    return roles
 
 
 def check_person(person: Person, issued_at: Any) -> None:
@@ -198,16 +184,22 @@ def refusal(number: int) -> CloudError:
     return aadsts(number, text, error)
 
 
-def user_claims(cloud: Cloud, app: Application, person: Person, tenant: Tenant, audience: str, asked: list[str]) -> dict[str, Any]:
+def user_claims(
+    cloud: Cloud,
+    app: Application,
+    person: Person,
+    tenant: Tenant,
+    audience: str,
+    asked: list[str],
+) -> dict[str, Any]:
     """Claims of an access token for a person through an application, in the home or a customer tenant.
 
     `asked` are permission names; `.default` stands for everything granted. Raises CloudError: AADSTS50076 (no MFA towards
     a customer), AADSTS50020 (not known there), AADSTS65001 (no service principal or no grant there).
     """
     world = cloud.world
-    wids = set(person.directory_roles)
+    wids = directory.delegated_roles(world, person, tenant)
     if tenant.id != person.tenant_id:
-        wids = gdap_roles(world, tenant, person)
         if not (wids or _reaches_azure(world, tenant, person, audience)):
             raise aadsts(
                 50020,
@@ -252,7 +244,7 @@ def _reaches_azure(world: World, tenant: Tenant, person: Person, audience: str) 
     """AdminAgents act in a reseller customer's Azure without any directory role there."""
     agents = world.partner.admin_agents_group
     related = tenant.relationship_to_partner == "reseller" or bool(world.relationships_of(tenant.id))
-    return resource_app(audience) == ARM_APP and agents in person.groups and related
+    return resource_app(audience) == first_party.ARM and agents in person.groups and related
 
 
 def app_claims(cloud: Cloud, app: Application, tenant: Tenant, audience: str) -> dict[str, Any]:
@@ -296,7 +288,7 @@ def effective_roles(world: World, tenant: Tenant, principal: ServicePrincipal, a
     resource = tenant.sp_of(resource_app(audience))
     if resource is None:
         return []
-    values = {role["id"]: role["value"] for role in resource.app_roles}
+    values = role_values(resource)
     now = world.clock.now()
     return [
         values[assignment.app_role_id]
@@ -308,45 +300,46 @@ def effective_roles(world: World, tenant: Tenant, principal: ServicePrincipal, a
     ]
 
 
-def install(world: World, tenant: Tenant, app: Application, *, visible_after: float = 0.0) -> ServicePrincipal:
-    """The service principal of an application in a tenant, made if it is missing (`visible_after` seconds of lag)."""
-    found = tenant.sp_of(app.app_id)
-    if found is None:
-        now = world.clock.now()
-        found = ServicePrincipal(
-            id=world.guid("sp", tenant.id, app.app_id),
-            app_id=app.app_id,
-            display_name=app.display_name,
-            created=now,
-            visible_at=now + timedelta(seconds=visible_after),
-            app_roles=app.exposes_roles,
-            scopes=app.exposes_scopes,
+def role_values(resource: ServicePrincipal) -> dict[str, str]:
+    """App role id -> value of what a resource offers."""
+    known = first_party.APPLICATIONS.get(resource.app_id)
+    values = {role_id: value for value, role_id in known.roles.items()} if known else {}
+    return values | {role["id"]: role["value"] for role in resource.app_roles}
+
+
+def consent(cloud: Cloud, tenant: Tenant, app: Application, scopes: dict[str, list[str]]) -> None:
+    """An administrator's consent for everyone: service principal and delegated grants (resource app id -> names).
+
+    What is granted already stays; names are added to it.
+    """
+    client = tenant.sp_of(app.app_id) or directory.create_principal(cloud, tenant, app.app_id)
+    for resource_app_id, names in scopes.items():
+        resource = tenant.sp_of(resource_app_id)
+        if resource is None or not names:
+            continue
+        key = (client.id, resource.id, "AllPrincipals")
+        held = next(
+            (g for g in tenant.grants.values() if (g.client_id, g.resource_id, g.consent_type) == key),
+            None,
         )
-        tenant.service_principals[found.id] = found
-    return found
+        if held is None:
+            # Made directly: the sign-in page waits for the new service principal to be replicated.
+            held = Grant(cloud.world.guid("grant", client.id, resource.id), *key[:2], "AllPrincipals", None, "")
+            tenant.grants[held.id] = held
+        held.scope = " ".join(dict.fromkeys([*held.scope.split(), *names]))
 
 
-def grant_delegated(world: World, tenant: Tenant, client: ServicePrincipal, resource_app_id: str, scopes: list[str]) -> None:
-    """Consent for everyone in a tenant: add delegated permissions for a resource to what is granted already."""
-    resource = tenant.sp_of(resource_app_id)
-    if resource is None or not scopes:
-        return
-    for grant in tenant.grants.values():
-        if (grant.client_id, grant.resource_id, grant.consent_type) == (client.id, resource.id, "AllPrincipals"):
-            grant.scope = " ".join(dict.fromkeys([*grant.scope.split(), *scopes]))
-            return
-    grant_id = world.guid("grant", client.id, resource.id)
-    tenant.grants[grant_id] = Grant(grant_id, client.id, resource.id, "AllPrincipals", None, " ".join(scopes))
-
-
-def assign_roles(world: World, tenant: Tenant, client: ServicePrincipal, resource_app_id: str, values: list[str]) -> None:
-    """Admin consent to application permissions: assign app roles of a resource, each once, in effect at once."""
-    resource = tenant.sp_of(resource_app_id)
-    if resource is None:
-        return
-    now = world.clock.now()
-    for role in resource.app_roles:
-        if role["value"] in values:
-            row_id = world.guid("app-role-assignment", client.id, resource.id, role["id"])
-            row = AppRoleAssignment(row_id, client.id, resource.id, role["id"], now, now)
-            tenant.app_role_assignments.setdefault(row_id, row)
+def consent_roles(cloud: Cloud, tenant: Tenant, app: Application) -> None:
+    """The application permissions that an admin consent page grants: all that the registration requires."""
+    client = tenant.sp_of(app.app_id) or directory.create_principal(cloud, tenant, app.app_id)
+    now = cloud.clock.now()
+    for resource_app_id, values in app.required_roles.items():
+        resource = tenant.sp_of(resource_app_id)
+        if resource is None:
+            continue
+        held = {(a.principal_id, a.resource_id, a.app_role_id) for a in tenant.app_role_assignments.values()}
+        for role_id, value in role_values(resource).items():
+            if value in values and (client.id, resource.id, role_id) not in held:
+                row_id = cloud.world.guid("app-role-assignment", client.id, resource.id, role_id)
+                row = AppRoleAssignment(row_id, client.id, resource.id, role_id, now, now)
+                tenant.app_role_assignments[row_id] = row

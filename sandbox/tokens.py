@@ -45,7 +45,15 @@ def jwks() -> dict[str, Any]:
     """The published key set: {"keys": [{kty, use, kid, alg, n, e, x5t}]}."""
     key, kid = _key()
     public = RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    row = {"kty": "RSA", "use": "sig", "alg": "RS256", "kid": kid, "x5t": kid, "n": public["n"], "e": public["e"]}
+    row = {
+        "kty": "RSA",
+        "use": "sig",
+        "alg": "RS256",
+        "kid": kid,
+        "x5t": kid,
+        "n": public["n"],
+        "e": public["e"],
+    }
     return {"keys": [row]}
 
 
@@ -75,10 +83,17 @@ def verify(cloud: Cloud, token: str, audiences: set[str]) -> dict[str, Any]:
     if claims is None:
         try:
             claims = jwt.decode(
-                token, _key()[0].public_key(), algorithms=["RS256"], options={"verify_aud": False, "verify_exp": False}
+                token,
+                _key()[0].public_key(),
+                algorithms=["RS256"],
+                options={"verify_aud": False, "verify_exp": False},
             )
         except jwt.PyJWTError as error:
-            raise CloudError(401, "InvalidAuthenticationToken", f"The access token is invalid. {error}") from error
+            raise CloudError(
+                401,
+                "InvalidAuthenticationToken",
+                f"The access token is invalid. {error}",
+            ) from error
         if len(_verified) > 20_000:
             _verified.clear()
         _verified[token] = claims
@@ -91,7 +106,11 @@ def verify(cloud: Cloud, token: str, audiences: set[str]) -> dict[str, Any]:
         )
     tenant = cloud.world.tenants.get(claims.get("tid", ""))
     if tenant is None or claims["iss"] != f"{cloud.urls['login']}/{tenant.id}/v2.0":
-        raise CloudError(401, "InvalidAuthenticationToken", f"The access token is from the wrong issuer '{claims['iss']}'.")
+        raise CloudError(
+            401,
+            "InvalidAuthenticationToken",
+            f"The access token is from the wrong issuer '{claims['iss']}'.",
+        )
     if str(claims.get("aud", "")).rstrip("/") not in audiences:
         allowed = ",".join(f"'{audience}'" for audience in sorted(audiences))
         raise CloudError(
@@ -102,7 +121,9 @@ def verify(cloud: Cloud, token: str, audiences: set[str]) -> dict[str, Any]:
         )
     if not _principal_exists(tenant, claims):
         raise CloudError(
-            401, "Authorization_IdentityNotFound", "The identity of the calling application could not be established."
+            401,
+            "Authorization_IdentityNotFound",
+            "The identity of the calling application could not be established.",
         )
     return claims
 

@@ -132,7 +132,9 @@ class Service:
         self.cloud, self.name, self.simulated = cloud, name, simulated
         self.hosts = [re.compile(h, re.IGNORECASE) for h in hosts]
         self.authenticate, self.throttle, self.shape, self.headers = authenticate, throttle, shape, headers
-        self.not_found = not_found or (lambda call: CloudError(404, "NotFound", f"No route for {call.method} {call.path}"))
+        self.not_found = not_found or (
+            lambda call: CloudError(404, "NotFound", f"No route for {call.method} {call.path}")
+        )
         self._routes: list[tuple[str, re.Pattern[str], Handler, bool]] = []
 
     def route(self, method: str, template: str, *, anonymous: bool = False) -> Callable[[Handler], Handler]:
@@ -209,7 +211,9 @@ class Service:
     def fault_reply(self, fault: Fault) -> Reply:
         """The reply of a fault set through the control API."""
         texts = {429: "TooManyRequests", 503: "ServiceUnavailable", 500: "InternalServerError"}
-        body = fault.body or self.shape(CloudError(fault.status, texts.get(fault.status, "Fault"), "A fault was asked for."))
+        body = fault.body or self.shape(
+            CloudError(fault.status, texts.get(fault.status, "Fault"), "A fault was asked for.")
+        )
         headers = {} if fault.retry_after is None else {"Retry-After": f"{fault.retry_after:g}"}
         return Reply(body, fault.status, headers)
 

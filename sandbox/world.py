@@ -11,6 +11,7 @@ import uuid
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 
@@ -331,3 +332,5 @@ class Cloud:
         self.request_count = 0
         self.world: World  # set by reset()
         self.generation = 0
+        self.ca_path = Path("ca.pem")
+        """The private authority's certificate (PEM)."""
