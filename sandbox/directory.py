@@ -255,8 +255,8 @@ def delegated_roles(world: World, person: Person, tenant: Tenant) -> set[str]:
     if person.tenant_id == tenant.id:
         return set(person.directory_roles)
     roles: set[str] = set()
-    for relationship in world.relationships.values():
-        if relationship.customer_id != tenant.id or relationship.status not in ("active", "expiring"):
+    for relationship in world.relationships_of(tenant.id):
+        if relationship.status not in ("active", "expiring"):
             continue
         for assignment in relationship.assignments.values():
             if assignment["status"] == "active" and assignment["group"] in person.groups:

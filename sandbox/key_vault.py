@@ -152,18 +152,14 @@ def not_found(name: str) -> CloudError:
 
 def conflict(name: str, *, being_deleted: bool) -> CloudError:
     """Key Vault's 409 for a name that a soft-deleted secret still holds; the inner code tells which."""
-    code, text = (
-        "ObjectIsDeletedButRecoverable",
-        (
-            f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; in this state, "
-            "the secret can only be recovered or purged."
-        ),
+    code = "ObjectIsDeletedButRecoverable"
+    text = (
+        f"Secret {name} is currently in a deleted but recoverable state, and its name cannot be reused; "
+        "in this state, the secret can only be recovered or purged."
     )
     if being_deleted:
-        code, text = (
-            "ObjectIsBeingDeleted",
-            f"Secret {name} is currently being deleted and cannot be re-created; retry later.",
-        )
+        code = "ObjectIsBeingDeleted"
+        text = f"Secret {name} is currently being deleted and cannot be re-created; retry later."
     return CloudError(409, "Conflict", text, extra={"innererror": {"code": code}})
 
 

@@ -91,7 +91,7 @@ def shape_user(person: Person) -> dict[str, Any]:
         "mail": person.user_principal_name,
         "mobilePhone": None,
         "officeLocation": None,
-        "onPremisesSyncEnabled": None,
+        "onPremisesSyncEnabled": person.synced or None,
         "preferredLanguage": None,
         "surname": surname or None,
         "userPrincipalName": person.user_principal_name,
