@@ -1,0 +1,51 @@
+import pytest
+from pydantic import ValidationError
+
+from shared.settings import Settings
+
+NEEDED = {
+    "key_vault_url": "https://vault.example/",
+    "public_api_url": "https://api.example/api/",
+    "portal_url": "https://portal.example",
+    "api_tenant_id": "t",
+    "api_client_id": "a",
+    "portal_client_id": "p",
+    "partner_client_id": "c",
+}
+
+
+def test_endpoints_are_those_of_the_public_cloud_unless_set() -> None:
+    settings = Settings(**NEEDED, graph_url="https://localhost:8403/")
+    assert settings.login_url == settings.sign_in_url == "https://login.microsoftonline.com"
+    assert settings.arm_url == "https://management.azure.com"
+    assert settings.graph_url == "https://localhost:8403"
+
+
+def test_token_audiences_are_the_clouds_own_even_when_an_endpoint_is_overridden() -> None:
+    settings = Settings(**NEEDED, arm_url="https://localhost:8402")
+    assert settings.resources["arm"] == "https://management.azure.com"
+
+
+def test_one_setting_changes_the_whole_cloud() -> None:
+    settings = Settings(**NEEDED, azure_cloud="AzureUSGovernment")
+    assert settings.login_url.endswith(".us")
+    assert settings.arm_url.endswith("usgovcloudapi.net")
+    assert settings.storage_suffix == "core.usgovcloudapi.net"
+
+
+def test_urls_lose_their_trailing_slash() -> None:
+    settings = Settings(**NEEDED)
+    assert settings.key_vault_url == "https://vault.example"
+    assert settings.public_api_url == "https://api.example/api"
+
+
+def test_a_missing_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KEY_VAULT_URL", raising=False)
+    without = {name: value for name, value in NEEDED.items() if name != "key_vault_url"}
+    with pytest.raises(ValidationError, match="key_vault_url"):
+        Settings(**without)
+
+
+def test_an_unknown_cloud_is_refused() -> None:
+    with pytest.raises(ValidationError, match="AZURE_CLOUD must be one of"):
+        Settings(**NEEDED, azure_cloud="AzureMoon")
