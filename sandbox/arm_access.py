@@ -134,7 +134,7 @@ def assignments_of(world: World, subscription: Subscription, principal: Principa
 
 
 def roles_on(world: World, subscription: Subscription, principal: Principal) -> set[str]:
-    """Role GUIDs a principal holds on a subscription: by assignment at home, by Lighthouse from the partner's tenant."""
+    """Role GUIDs of a principal on a subscription: by assignment at home, by Lighthouse from the partner's tenant."""
     if principal.tenant_id == subscription.tenant_id:
         return {row.role for row in assignments_of(world, subscription, principal)}
     if principal.tenant_id == world.partner.id:
@@ -195,7 +195,8 @@ def require(call: Call, subscription_id: str, action: str, scope: str | None = N
         403,
         "AuthorizationFailed",
         f"The client '{principal.client}' with object id '{principal.object_id}' does not have authorization to "
-        f"perform action '{action}' over scope '{scope or f'/subscriptions/{subscription.id}'}' or the scope is invalid. "
+        f"perform action '{action}' over scope '{scope or f'/subscriptions/{subscription.id}'}' or the scope is "
+        "invalid. "
         "If access was recently granted, please refresh your credentials.",
     )
 

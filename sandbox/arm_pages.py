@@ -103,24 +103,24 @@ def resource_filter(text: str) -> Callable[[Resource], bool]:
     """
     if not text.strip():
         return lambda _resource: True
+    tags = _tag_conditions(text)
+    if tags is not None:
+        name, value = tags
+        return lambda r: any(k.lower() == name and (value is None or v == value) for k, v in r.tags.items())
     # `and` binds closer than `or`.
     groups = [
         [_condition(part, text) for part in re.split(r"\s+and\s+", group, flags=re.IGNORECASE)]
         for group in re.split(r"\s+or\s+", text, flags=re.IGNORECASE)
     ]
-    tags = _tag_conditions(text)
-    if tags is not None:
-        name, value = tags
-        return lambda r: any(k.lower() == name and (value is None or v == value) for k, v in r.tags.items())
     return lambda resource: any(all(test(resource) for test in group) for group in groups)
 
 
 def _condition(part: str, whole: str) -> Callable[[Resource], bool]:
     match = _CONDITION.fullmatch(part)
     field = ((match["field"] or match["in_field"] or match["start_field"]) if match else "").lower()
-    if match is None or field not in {*_FIELDS, "tagname", "tagvalue"}:
+    if match is None or field not in _FIELDS:
         raise CloudError(400, "InvalidFilterInQueryString", f"Invalid $filter '{whole}' specified in the query string.")
-    read = _FIELDS.get(field, lambda _resource: "")
+    read = _FIELDS[field]
     if match["part"] is not None:
         wanted = match["part"].replace("''", "'").lower()
         return lambda r: wanted in read(r).lower()

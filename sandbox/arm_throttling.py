@@ -56,7 +56,8 @@ def admit(call: Call) -> None:
             429,
             "SubscriptionRequestsThrottled" if subscription is not None else "TenantRequestsThrottled",
             f"Number of '{kind}' requests for {scope} actor '{actor}' exceeded. "
-            f"Please try again after '{wait}' seconds after additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.",
+            f"Please try again after '{wait}' seconds after "
+            "additional tokens are available. Refer to https://aka.ms/arm-throttling for additional information.",
             headers={"Retry-After": str(wait)},
         )
 

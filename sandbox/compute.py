@@ -55,7 +55,7 @@ def set_power(world: World, machine: Resource, power: str, at: datetime | None =
     now = at or world.clock.now()
     if power in _STOPPED_SUMMARIES:
         summary = _STOPPED_SUMMARIES[power]
-        health = Health("Unavailable", now, now, "Customer Initiated", "Customer Initiated", "Not Applicable", summary)
+        health = Health("Unavailable", now, now, "UserInitiated", "Customer Initiated", "Not Applicable", summary)
     elif power == "running":
         health = Health(
             "Available", now, now, summary=azure_types.available_summary(azure_types.BY_NAME[azure_types.VM.lower()])

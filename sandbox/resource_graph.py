@@ -98,7 +98,8 @@ def _readable(call: Call, principal: Principal) -> list[Subscription]:
                 "details": [
                     {
                         "code": "AccessDenied",
-                        "message": "Access is denied to the requested resource. The user might not have enough permission.",
+                        "message": "Access is denied to the requested resource. "
+                        "The user might not have enough permission.",
                     }
                 ]
             },
