@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from sandbox import directory, entra
 from sandbox.entra import aadsts
-from sandbox.login import Code, codes, error_body
+from sandbox.grants import Code, codes, error_body
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Application, Person, Tenant
 
@@ -71,16 +71,16 @@ def _client(call: Call) -> tuple[Application, Tenant | None, str]:
     if _portless(redirect_uri) not in map(_portless, app.redirect_uris):
         raise aadsts(
             50011,
-            f"The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs configured for the "
-            f"application '{app.app_id}'. Make sure the redirect URI sent in the request matches one added to your application "
-            "in the Azure portal.",
+            f"The redirect URI '{redirect_uri}' specified in the request does not match the redirect URIs "
+            f"configured for the application '{app.app_id}'. Make sure the redirect URI sent in the request matches "
+            "one added to your application in the Azure portal.",
             "invalid_request",
         )
     if tenant is None and not app.multi_tenant:
         raise aadsts(
             50194,
-            f"Application '{app.app_id}'({app.display_name}) is not configured as a multi-tenant application. Usage of the "
-            "/common endpoint is not supported for such apps created after '10/15/2018'.",
+            f"Application '{app.app_id}'({app.display_name}) is not configured as a multi-tenant application. Usage "
+            "of the /common endpoint is not supported for such apps created after '10/15/2018'.",
             "invalid_request",
         )
     return app, tenant, redirect_uri
@@ -208,9 +208,10 @@ def _signs_in_to(call: Call, app: Application, person: Person, tenant: Tenant | 
     if tenant is not None and tenant.id != home.id:
         raise aadsts(
             50020,
-            f"User account '{person.user_principal_name}' from identity provider 'https://sts.windows.net/{home.id}/' does not "
-            f"exist in tenant '{tenant.name}' and cannot access the application '{app.app_id}'({app.display_name}) in that "
-            "tenant. The account needs to be added as an external user in the tenant first.",
+            f"User account '{person.user_principal_name}' from identity provider "
+            f"'https://sts.windows.net/{home.id}/' does not exist in tenant '{tenant.name}' and cannot access the "
+            f"application '{app.app_id}'({app.display_name}) in that tenant. The account needs to be added as an "
+            "external user in the tenant first.",
             "access_denied",
         )
     return home
@@ -244,7 +245,8 @@ def _consent_if_missing(
     if not person.directory_roles & directory.CONSENT_ROLES:
         raise aadsts(
             90094,
-            f"The grant requires administrator permission. '{app.display_name}' needs permissions that only an admin can grant.",
+            f"The grant requires administrator permission. '{app.display_name}' needs permissions that only an "
+            "admin can grant.",
             "access_denied",
         )
     entra.consent(call.cloud, home, app, _permissions(app, asked))
@@ -285,10 +287,8 @@ def _people(call: Call, app: Application, tenant: Tenant | None) -> Reply:
 
 
 STYLE = (
-    "body{font:16px system-ui,sans-serif;background:#f2f2f2;color:#1b1b1b;margin:0}"
-    "main{max-width:28rem;margin:4rem auto;background:#fff;padding:2rem;box-shadow:0 2px 6px #0003}"
-    "h1{font-size:1.4rem}button{display:block;width:100%;text-align:left;font:inherit;padding:.7rem;margin:.3rem 0;"
-    "border:1px solid #ccc;background:#fff;cursor:pointer}button:focus,button:hover{background:#eef5ff}"
+    ""
+    "body{font:16px system-ui,sans-serif;background:#f2f2f2;color:#1b1b1b;margin:0}main{max-width:28rem;margin:4rem auto;background:#fff;padding:2rem;box-shadow:0 2px 6px #0003}h1{font-size:1.4rem}button{display:block;width:100%;text-align:left;font:inherit;padding:.7rem;margin:.3rem 0;border:1px solid #ccc;background:#fff;cursor:pointer}button:focus,button:hover{background:#eef5ff}"
 )
 
 

@@ -183,8 +183,11 @@ def assign_group(world: World, relationship: GdapRelationship) -> None:
 
 
 def add_subscription(world: World, tenant: Tenant, name: str, *, access: str = "agents") -> Subscription:
-    """An Azure subscription. `access` is how we get in: agents (AdminAgents is Owner), lighthouse, own (Tenantry's own
-    service principal, which may not exist yet), or none."""
+    """An Azure subscription.
+
+    `access` is how we get in: agents (AdminAgents is Owner), lighthouse, own (Tenantry's own service principal, which
+    may not exist yet), or none.
+    """
     subscription = Subscription(world.guid("subscription", tenant.id, name), tenant.id, name)
     world.subscriptions[subscription.id] = subscription
     tenant.subscription_ids.append(subscription.id)

@@ -14,7 +14,7 @@ from sandbox.wire import CloudError
 from sandbox.world import Application, AppRoleAssignment, Cloud, Grant, Person, ServicePrincipal, Tenant, World
 
 STORAGE = "e406a681-f3d4-42a8-90b6-c2b029497af1"
-TOKEN_EXCHANGE = "api://AzureADTokenExchange"
+TOKEN_EXCHANGE = "api://AzureADTokenExchange"  # noqa: S105 - a well-known audience, no secret
 """Audience of an assertion that stands for a secret (workload identity federation)."""
 
 RESOURCES = {
@@ -38,18 +38,24 @@ REFUSALS = {
     50057: ("invalid_grant", "The user account is disabled."),
     50076: (
         "interaction_required",
-        "Due to a configuration change made by your administrator, or because you moved to a new location, you must use "
-        "multi-factor authentication to access the resource.",
+        (
+            "Due to a configuration change made by your administrator, or because you moved to a new location, you "
+            "must use multi-factor authentication to access the resource."
+        ),
     ),
     50079: (
         "interaction_required",
-        "Due to a configuration change made by your administrator, or because you moved to a new location, you must enroll in "
-        "multi-factor authentication to access the resource.",
+        (
+            "Due to a configuration change made by your administrator, or because you moved to a new location, you "
+            "must enroll in multi-factor authentication to access the resource."
+        ),
     ),
     50173: (
         "invalid_grant",
-        "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might have changed or "
-        "reset their password.",
+        (
+            "The provided grant has expired due to it being revoked, a fresh auth token is needed. The user might "
+            "have changed or reset their password."
+        ),
     ),
     53003: (
         "interaction_required",
@@ -84,8 +90,9 @@ def tenant_of(world: World, name: str) -> Tenant | None:
             return tenant
     raise aadsts(
         90002,
-        f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud. "
-        "Check with your subscription administrator, this may happen if there are no active subscriptions for the tenant.",
+        f"Tenant '{name}' not found. Check to make sure you have the correct tenant ID and are signing into the "
+        "correct cloud. Check with your subscription administrator, this may happen if there are no active "
+        "subscriptions for the tenant.",
         "invalid_request",
     )
 
@@ -102,9 +109,9 @@ def not_in_directory(client_id: str, directory: str) -> CloudError:
     """AADSTS700016: the client is not known where the token was asked for."""
     return aadsts(
         700016,
-        f"Application with identifier '{client_id}' was not found in the directory '{directory}'. This can happen if the "
-        "application has not been installed by the administrator of the tenant or consented to by any user in the tenant. "
-        "You may have sent your authentication request to the wrong tenant.",
+        f"Application with identifier '{client_id}' was not found in the directory '{directory}'. This can happen "
+        "if the application has not been installed by the administrator of the tenant or consented to by any user "
+        "in the tenant. You may have sent your authentication request to the wrong tenant.",
         "unauthorized_client",
     )
 
@@ -112,8 +119,8 @@ def not_in_directory(client_id: str, directory: str) -> CloudError:
 def parse_scope(world: World, scope: str) -> dict[str, list[str]]:
     """A scope string as resource audience -> permission names; the OpenID scopes left out.
 
-    Doubled slashes (`https://graph.microsoft.com//.default`) are accepted, as clients send them. A bare name is Graph's.
-    Raises CloudError AADSTS500011 for an unknown resource.
+    Doubled slashes (`https://graph.microsoft.com//.default`) are accepted, as clients send them. A bare name is
+    Graph's. Raises CloudError AADSTS500011 for an unknown resource.
     """
     found: dict[str, list[str]] = {}
     for item in scope.split():
@@ -137,8 +144,8 @@ def resource_of(world: World, resource: str) -> str:
         return app_id
     raise aadsts(
         500011,
-        f"The resource principal named {resource} was not found in the tenant. This can happen if the application has not been "
-        "installed by the administrator of the tenant or consented to by any user in the tenant.",
+        f"The resource principal named {resource} was not found in the tenant. This can happen if the application "
+        "has not been installed by the administrator of the tenant or consented to by any user in the tenant.",
         "invalid_resource",
     )
 
@@ -194,8 +201,8 @@ def user_claims(
 ) -> dict[str, Any]:
     """Claims of an access token for a person through an application, in the home or a customer tenant.
 
-    `asked` are permission names; `.default` stands for everything granted. Raises CloudError: AADSTS50076 (no MFA towards
-    a customer), AADSTS50020 (not known there), AADSTS65001 (no service principal or no grant there).
+    `asked` are permission names; `.default` stands for everything granted. Raises CloudError: AADSTS50076 (no MFA
+    towards a customer), AADSTS50020 (not known there), AADSTS65001 (no service principal or no grant there).
     """
     world = cloud.world
     wids = directory.delegated_roles(world, person, tenant)
@@ -203,9 +210,10 @@ def user_claims(
         if not (wids or _reaches_azure(world, tenant, person, audience)):
             raise aadsts(
                 50020,
-                f"User account '{person.user_principal_name}' from identity provider 'https://sts.windows.net/{person.tenant_id}/' "
-                f"does not exist in tenant '{tenant.name}' and cannot access the application '{app.app_id}'({app.display_name}) "
-                "in that tenant. The account needs to be added as an external user in the tenant first.",
+                f"User account '{person.user_principal_name}' from identity provider "
+                f"'https://sts.windows.net/{person.tenant_id}/' does not exist in tenant '{tenant.name}' and cannot "
+                f"access the application '{app.app_id}'({app.display_name}) in that tenant. The account needs to be "
+                "added as an external user in the tenant first.",
             )
         if not person.mfa:
             raise refusal(50076)
@@ -259,8 +267,8 @@ def app_claims(cloud: Cloud, app: Application, tenant: Tenant, audience: str) ->
             raise not_in_directory(app.app_id, tenant.name)
         raise aadsts(
             7000229,
-            f"The client application {app.app_id} is missing service principal in the tenant {tenant.id}. "
-            "See instructions here: https://go.microsoft.com/fwlink/?linkid=2225119.",
+            f"The client application {app.app_id} is missing service principal in the tenant {tenant.id}. See "
+            "instructions here: https://go.microsoft.com/fwlink/?linkid=2225119.",
             "unauthorized_client",
             401,
         )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sandbox import azure_types, cast
-from sandbox.azure_types import DISK, NIC, PUBLIC_IP, VM
+from sandbox.azure_properties import DISK, NIC, PUBLIC_IP, VM
 from sandbox.directory import GLOBAL_ADMINISTRATOR
 from sandbox.wire import CloudError
 from sandbox.world import Cloud, Health, Resource, Subscription, Tenant, World
@@ -103,7 +103,10 @@ def platform_fault(when: datetime, state: str = "Unavailable") -> Health:
         reason_type="Unplanned",
         context="Platform Initiated",
         category="Unplanned",
-        summary="At the moment an unexpected problem with the Azure platform keeps this resource from working. Azure is on it.",
+        summary=(
+            "At the moment an unexpected problem with the Azure platform keeps this resource from working. Azure "
+            "is on it."
+        ),
     )
 
 
@@ -121,7 +124,7 @@ def customer_stop(when: datetime) -> Health:
 
 
 def _fill(world: World, subscription: Subscription, machines: int, others: int, offset: int) -> None:
-    """Virtual machines with their disks, interfaces and addresses, and `others` more of the remaining types in turn."""
+    """Add virtual machines with their disks, interfaces and addresses, and `others` more of the other types in turn."""
     for index in range(machines):
         machine = put(subscription, azure_types.make_resource(world, subscription, VM, index))
         for companion in azure_types.companions(world, subscription, machine):

@@ -107,6 +107,7 @@ class Sandbox:
                 log_config=None,
                 log_level="warning",
                 access_log=False,
+                proxy_headers=False,
                 timeout_keep_alive=75,
                 timeout_graceful_shutdown=1,
                 ssl_certfile=str(certificates.chain) if index else None,

@@ -8,7 +8,6 @@ an unmodified client can be pointed here by name resolution alone.
 from __future__ import annotations
 
 import fcntl
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,4 +71,4 @@ def _write(path: Path, content: bytes) -> None:
     draft = path.with_suffix(path.suffix + ".new")
     draft.touch(mode=0o600 if path.suffix == ".key" else 0o644)
     draft.write_bytes(content)
-    os.replace(draft, path)
+    draft.replace(path)

@@ -75,6 +75,7 @@ class Call:
 
     @property
     def world(self) -> World:
+        """The world of this moment."""
         return self.cloud.world
 
     @property
@@ -112,8 +113,8 @@ class Service:
     `name` is its key in `Cloud.urls` and in faults; `hosts` are regular expressions of its production host names.
     `authenticate` (may be None) turns the Authorization header into claims or raises CloudError; routes registered
     with `anonymous=True` skip it. `throttle` (may be None) is called after it and raises CloudError 429.
-    `headers` gives extra response headers of every answer (request ids, quota). `simulated` False is for what is no part of
-    Microsoft's cloud (control API, receivers): no faults, no latency, no row in the request log.
+    `headers` gives extra response headers of every answer (request ids, quota). `simulated` False is for what is no
+    part of Microsoft's cloud (control API, receivers): no faults, no latency, no row in the request log.
     """
 
     def __init__(
@@ -168,6 +169,7 @@ class Service:
         raise self.not_found(call)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one ASGI request. Raises Disconnect when a fault says so."""
         request = Request(scope, receive)
         call = await self._parse(request)
         behaviour = self.cloud.world.behaviour
@@ -272,7 +274,12 @@ class Disconnect(Exception):
     """Raised to make the server drop the connection without an answer (the server logs nothing for it)."""
 
 
-def page(items: list[Any], call: Call, size: int, token: str = "$skiptoken") -> tuple[list[Any], str | None]:
+def page(
+    items: list[Any],
+    call: Call,
+    size: int,
+    token: str = "$skiptoken",  # noqa: S107 - the name of a query parameter
+) -> tuple[list[Any], str | None]:
     """One page of `items` and the absolute link to the next, or None. The token is an offset, opaque to clients."""
     try:
         start = int(call.query.get(token, "0"))

@@ -17,10 +17,10 @@ AUTHORITY = tls.ensure(STATE).authority
 for _name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
     os.environ[_name] = str(AUTHORITY)
 
-import httpx
-import pytest_asyncio
+import httpx  # noqa: E402 - it must come after the environment is set
+import pytest_asyncio  # noqa: E402 - as above
 
-from sandbox.server import Sandbox
+from sandbox.server import Sandbox  # noqa: E402 - as above
 
 pytest_plugins = ["tests.app_fixtures"] if (Path(__file__).parent / "app_fixtures.py").exists() else []
 

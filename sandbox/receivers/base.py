@@ -85,13 +85,12 @@ class Receiver:
 
     def mood_for_next(self) -> Mood:
         """The mood of the next answer, counted down."""
-        mood = self.mood
-        if mood.times is not None:
-            if mood.times <= 0:
-                self.mood = mood = Mood()
+        if self.mood.times is not None:
+            if self.mood.times > 0:
+                self.mood.times -= 1
             else:
-                mood.times -= 1
-        return mood
+                self.mood = Mood()
+        return self.mood
 
     def record(self, call: Call, status: int, *, verified: bool) -> None:
         """Remember what arrived and how it was answered (`status` 0: connection dropped)."""

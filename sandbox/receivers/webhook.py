@@ -22,7 +22,7 @@ TOLERANCE = 300
 
 
 class Webhook(Receiver):
-    """Accepts every well-formed delivery and marks it `verified` or not; `requireSignature` refuses the unverified (401)."""
+    """Takes every well-formed delivery, marked `verified` or not; `requireSignature` refuses the unverified (401)."""
 
     kind = "webhook"
 
