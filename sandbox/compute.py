@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sandbox import arm_operations, arm_pages, arm_resources, arm_throttling, azure_types
+from sandbox import arm_operations, arm_pages, arm_resources, arm_throttling, azure_types, scenarios
 from sandbox.arm_access import require
 from sandbox.arm_operations import Operation
 from sandbox.wire import Call, CloudError, Reply, Service
-from sandbox.world import Health, Resource, Subscription, World
+from sandbox.world import Resource, Subscription, World
 
 _PROVIDER = "Microsoft.Compute"
 _PREFIX = "/subscriptions/{sub}/resourceGroups/{rg}/providers/Microsoft.Compute/virtualMachines"
@@ -36,10 +36,6 @@ _VERBS = {
     "powerOff": _Verb("stopping", "stopped", "UpdateVM"),
     "deallocate": _Verb("deallocating", "deallocated", "DeleteVM"),
 }
-_STOPPED_SUMMARIES = {
-    "stopped": "This virtual machine is stopped as requested by an authorized user or process.",
-    "deallocated": "This virtual machine is stopped and deallocated as requested by an authorized user or process.",
-}
 
 
 def set_power(world: World, machine: Resource, power: str, at: datetime | None = None) -> None:
@@ -50,18 +46,10 @@ def set_power(world: World, machine: Resource, power: str, at: datetime | None =
     """
     machine.power = power
     world.subscriptions[machine.subscription_id].version += 1
-    if machine.health is None:
-        return
     now = at or world.clock.now()
-    if power in _STOPPED_SUMMARIES:
-        summary = _STOPPED_SUMMARIES[power]
-        health = Health("Unavailable", now, now, "UserInitiated", "Customer Initiated", "Not Applicable", summary)
-    elif power == "running":
-        health = Health(
-            "Available", now, now, summary=azure_types.available_summary(azure_types.BY_NAME[azure_types.VM.lower()])
-        )
-    else:
+    if machine.health is None or power not in ("running", "stopped", "deallocated"):
         return
+    health = scenarios.available(machine, now) if power == "running" else scenarios.customer_stop(now)
     if (machine.health.state, machine.health.context) != (health.state, health.context):
         world.set_health(machine, health)
 
@@ -251,5 +239,7 @@ def _act(call: Call, verb: str) -> Reply:
 
     machine.power = row.during if after != before else before
     subscription.version += 1
-    error = machine.faults.pop(verb, None) or (machine.faults.pop("stop", None) if verb == "deallocate" else None)
+    error = machine.faults.pop(verb, None)
+    if error is None and verb in ("deallocate", "powerOff"):
+        error = machine.faults.pop("stop", None)
     return arm_operations.begin(call, machine, provider=_PROVIDER, verb=verb, error=error, finish=finish)
