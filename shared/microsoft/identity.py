@@ -55,6 +55,8 @@ class Tokens:
     expires_on: int
     refresh_token: str | None = None
     id_token: str | None = None
+    scope: str = ""
+    """The permissions it carries, space separated, as the answer names them."""
 
 
 class Identity:
@@ -197,6 +199,7 @@ class Identity:
             int(time.time()) + int(body.get("expires_in", 0)),
             body.get("refresh_token"),
             body.get("id_token"),
+            str(body.get("scope", "")),
         )
 
 
