@@ -288,7 +288,10 @@ def _people(call: Call, app: Application, tenant: Tenant | None) -> Reply:
 
 STYLE = (
     ""
-    "body{font:16px system-ui,sans-serif;background:#f2f2f2;color:#1b1b1b;margin:0}main{max-width:28rem;margin:4rem auto;background:#fff;padding:2rem;box-shadow:0 2px 6px #0003}h1{font-size:1.4rem}button{display:block;width:100%;text-align:left;font:inherit;padding:.7rem;margin:.3rem 0;border:1px solid #ccc;background:#fff;cursor:pointer}button:focus,button:hover{background:#eef5ff}"
+    "body{font:16px system-ui,sans-serif;background:#f2f2f2;color:#1b1b1b;margin:0}"
+    "main{max-width:28rem;margin:4rem auto;background:#fff;padding:2rem;box-shadow:0 2px 6px #0003}"
+    "h1{font-size:1.4rem}button{display:block;width:100%;text-align:left;font:inherit;padding:.7rem;margin:.3rem 0;"
+    "border:1px solid #ccc;background:#fff;cursor:pointer}button:focus,button:hover{background:#eef5ff}"
 )
 
 
