@@ -1,0 +1,199 @@
+"""Azure Resource Manager: subscriptions, and the application's own role assignments.
+
+Sources: learn.microsoft.com/rest/api/resources/subscriptions and /rest/api/authorization/role-assignments,
+learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.rest import HttpRequest
+from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
+
+from shared.errors import AccessDenied, MicrosoftError, Throttled
+from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
+from shared.microsoft.outgoing import CorrelationPolicy
+from shared.settings import Settings
+
+READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
+VM_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
+OWN_ROLES = (READER, VM_CONTRIBUTOR)
+"""Built-in roles the application gets on a subscription: read all, act on virtual machines.
+
+Source: learn.microsoft.com/azure/role-based-access-control/built-in-roles.
+"""
+ASSIGNMENTS_API = "2022-04-01"
+FIXES: dict[str, str] = {
+    "AuthorizationFailed": "Give the application Reader and Virtual Machine Contributor on the subscription, or "
+    "delegate it with Azure Lighthouse, or give AdminAgents its Owner role back.",
+    "InvalidAuthenticationTokenTenant": "The subscription moved to another tenant. Refresh the tenants.",
+    "SubscriptionNotFound": "The subscription was deleted or moved. Refresh the tenants.",
+    "MissingSubscriptionRegistration": "Register the resource provider that the message names in the subscription.",
+}
+"""ARM error code -> what a technician can do."""
+
+
+@dataclass(frozen=True)
+class ListedSubscription:
+    """A subscription as a token sees it. `id` and `home_tenant_id` are lower-case."""
+
+    id: str
+    name: str
+    state: str
+    """Enabled | Warned | PastDue | Disabled | Deleted."""
+    home_tenant_id: str
+    """The tenant it lives in, also when it is seen through Lighthouse."""
+
+
+def scopes(settings: Settings) -> list[str]:
+    """`credential_scopes` of every ARM client."""
+    return [f"{settings.resources['arm']}/.default"]
+
+
+def translate(error: AzureError) -> MicrosoftError:
+    """Our error for one of azure-core's, with Azure's code and text.
+
+    429 and everything temporary (5xx, 408, no answer) is Throttled with the seconds to wait; 401 and 403 AccessDenied.
+    """
+    if not isinstance(error, HttpResponseError):
+        return no_answer("Azure")
+    status = error.status_code or 0
+    code = error.error.code if error.error is not None and error.error.code else ""
+    said = error.error.message if error.error is not None and error.error.message else error.reason
+    text = f"Azure answered {status} {code}: {said}" if code else f"Azure answered {status} {said}"
+    if asks_to_wait(status):
+        wait = retry_after(getattr(error.response, "headers", {}))
+        return Throttled(text, retry_after=wait, status=status, remote_code=code)
+    kind = AccessDenied if status in (401, 403) else MicrosoftError
+    return kind(text, status=status, remote_code=code, fix=FIXES.get(code, ""))
+
+
+@asynccontextmanager
+async def _client(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+) -> AsyncIterator[SubscriptionClient]:
+    """A client without retries of its own: who calls decides when to come back. Translates what azure-core raises."""
+    client = SubscriptionClient(
+        credential,
+        base_url=settings.arm_url,
+        credential_scopes=scopes(settings),
+        transport=transport,
+        retry_total=0,
+        per_call_policies=[CorrelationPolicy()],
+    )
+    try:
+        yield client
+    except AzureError as error:
+        raise translate(error) from error
+
+
+async def list_subscriptions(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+) -> list[ListedSubscription]:
+    """Every subscription on which the credential holds a role; none is no error. Raises MicrosoftError."""
+    found = []
+    async with _client(settings, transport, credential) as client:
+        async for item in client.subscriptions.list():
+            # Through Lighthouse tenantId may be the managing tenant's; homeTenantId, which the model does not name, is
+            # the owner's (learn.microsoft.com/azure/lighthouse/concepts/cross-tenant-management-experience).
+            home = item.get("homeTenantId") or item.tenant_id or ""
+            found.append(
+                ListedSubscription(
+                    id=str(item.subscription_id).lower(),
+                    name=item.display_name or str(item.subscription_id),
+                    state=str(getattr(item.state, "value", item.state) or "Enabled"),
+                    home_tenant_id=str(home).lower(),
+                )
+            )
+    return found
+
+
+async def subscription_state(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+) -> str | None:
+    """State of one subscription; None when ARM says that it does not exist. Raises AccessDenied when it refuses."""
+    try:
+        async with _client(settings, transport, credential) as client:
+            item = await client.subscriptions.get(subscription_id)
+    except MicrosoftError as error:
+        if error.status == 404:
+            return None
+        raise
+    return str(getattr(item.state, "value", item.state) or "Enabled")
+
+
+def assignment_name(subscription_id: str, principal_id: str, role_id: str) -> str:
+    """The GUID of our assignment of a role: the same every time, so that repeating makes no second one."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenantry/{subscription_id.lower()}/{principal_id}/{role_id}"))
+
+
+def _assignment_url(subscription_id: str, name: str) -> str:
+    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleAssignments/{name}"
+    return f"{path}?api-version={ASSIGNMENTS_API}"
+
+
+async def assign_own_roles(
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    subscription_id: str,
+    principal_id: str,
+) -> None:
+    """Give the application's service principal its roles on a subscription. What is there already is success.
+
+    Raises AccessDenied when the credential may not assign roles, MicrosoftError otherwise.
+    """
+    role_path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
+    for role in OWN_ROLES:
+        # principalType makes ARM accept a principal that has not replicated yet (aka.ms/docs-principaltype).
+        body = {
+            "properties": {
+                "roleDefinitionId": f"{role_path}/{role}",
+                "principalId": principal_id,
+                "principalType": "ServicePrincipal",
+            }
+        }
+        name = assignment_name(subscription_id, principal_id, role)
+        try:
+            await _send(settings, transport, credential, "PUT", _assignment_url(subscription_id, name), body)
+        except MicrosoftError as error:
+            if error.status != 409 or error.remote_code != "RoleAssignmentExists":
+                raise
+
+
+async def remove_own_roles(
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    subscription_id: str,
+    principal_id: str,
+) -> None:
+    """Delete the assignments that `assign_own_roles` made; gone ones are no error. Raises MicrosoftError."""
+    for role in OWN_ROLES:
+        name = assignment_name(subscription_id, principal_id, role)
+        try:
+            await _send(settings, transport, credential, "DELETE", _assignment_url(subscription_id, name))
+        except MicrosoftError as error:
+            if error.status != 404:
+                raise
+
+
+async def _send(
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    method: str,
+    url: str,
+    body: dict[str, Any] | None = None,
+) -> None:
+    async with _client(settings, transport, credential) as client:
+        answer = await client.send_request(HttpRequest(method, url, json=body))
+        answer.raise_for_status()
