@@ -1,4 +1,7 @@
-"""What a failure of an Azure SDK call to ARM means: one of our errors, with Azure's code and text kept."""
+"""What a failure of an Azure SDK call to ARM means: one of our errors, with Azure's code and text kept.
+
+Source: learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling.
+"""
 
 from __future__ import annotations
 
@@ -9,58 +12,58 @@ from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestE
 
 from shared.errors import AccessDenied, MicrosoftError, Throttled
 
-DEFAULT_WAIT = 5.0
-"""Seconds to wait when Azure asks for patience and names no time."""
-ROLE_FIX = (
-    "Give the application or the AdminAgents group a role on the subscription (Reader to list, Virtual Machine "
-    "Contributor to act), or sync the tenant again."
-)
-TOO_MANY, UNAVAILABLE = 429, 503
+BUSY_SECONDS, NO_ANSWER_SECONDS = 5.0, 2.0
+"""Waits when Azure names no time, and when it did not answer at all."""
+TIMED_OUT, TOO_MANY, SERVER_ERROR, UNAVAILABLE = 408, 429, 500, 503
+FIXES: dict[str, str] = {
+    "AuthorizationFailed": "Give the application Reader and Virtual Machine Contributor on the subscription, delegate "
+    "it with Azure Lighthouse, or give AdminAgents its Owner role back.",
+    "InvalidAuthenticationTokenTenant": "The subscription moved to another tenant. Refresh the tenants.",
+    "SubscriptionNotFound": "The subscription was deleted or moved. Refresh the tenants.",
+    "MissingSubscriptionRegistration": "Register the resource provider that the text names in the subscription.",
+    "ScopeLocked": "Remove the lock on the resource, its group or its subscription.",
+}
+"""ARM error code -> what a technician can do."""
 
 
 def translated(error: AzureError) -> MicrosoftError:
     """Ours for an error of azure-core.
 
-    Throttled: surely not accepted, may be sent again (429, 503, or the connection was never made). MicrosoftError with
-    `status` 0: sent, and the connection broke before an answer came. AccessDenied: 401 or 403. Else MicrosoftError with
-    Azure's status, code and text.
+    Throttled: temporary (408, 429, 5xx, no answer), to be asked again after `retry_after`. AccessDenied: 401 or 403.
+    Else MicrosoftError. `status`, `remote_code` and the message are Azure's.
+    """
+    if not isinstance(error, HttpResponseError) or error.status_code is None:
+        return Throttled(f"Azure did not answer: {error.message}", retry_after=NO_ANSWER_SECONDS, status=0)
+    status, code, said = error.status_code, "", ""
+    if error.error is not None:
+        code, said = str(error.error.code or ""), str(error.error.message or "")
+    said = said or error.reason or f"Azure answered {status}."
+    if status in (TIMED_OUT, TOO_MANY) or status >= SERVER_ERROR:
+        return Throttled(said, retry_after=_retry_after(error), status=status, remote_code=code)
+    kind = AccessDenied if status in (401, 403) else MicrosoftError
+    return kind(said, status=status, remote_code=code, fix=FIXES.get(code, ""))
+
+
+def outcome_unknown(error: AzureError) -> bool:
+    """Whether a POST may have been done although this came back; otherwise it surely was not taken.
+
+    azure-core says ServiceRequestError ("not sent") also of a connection that aiohttp lost after sending, so only a
+    connection that was never made counts as not sent.
     """
     if isinstance(error, HttpResponseError) and error.status_code is not None:
-        return _of_answer(error, error.status_code)
-    if never_sent(error):
-        return Throttled("Azure could not be reached.", retry_after=DEFAULT_WAIT, status=0, remote_code="notSent")
-    return MicrosoftError("The connection to Azure broke before it answered.", status=0, remote_code="noAnswer")
-
-
-def never_sent(error: AzureError) -> bool:
-    """Whether a request surely did not reach Azure.
-
-    azure-core raises ServiceRequestError ("not sent") also for a connection that aiohttp lost after sending, so only a
-    connection that was never made counts.
-    """
+        status = error.status_code
+        return status == TIMED_OUT or (status >= SERVER_ERROR and status != UNAVAILABLE)
     if isinstance(error, ServiceRequestTimeoutError):
-        return True
-    return isinstance(error, ServiceRequestError) and isinstance(
-        error.inner_exception, aiohttp.ClientConnectorError | aiohttp.InvalidURL
+        return False
+    return not (
+        isinstance(error, ServiceRequestError) and isinstance(error.inner_exception, aiohttp.ClientConnectorError)
     )
 
 
-def _of_answer(error: HttpResponseError, status: int) -> MicrosoftError:
-    code, message = "", ""
-    if error.error is not None:
-        code, message = str(error.error.code or ""), str(error.error.message or "")
-    message = message or error.reason or f"Azure answered {status}."
-    if status in (TOO_MANY, UNAVAILABLE):
-        return Throttled(message, retry_after=_retry_after(error), status=status, remote_code=code)
-    if status in (401, 403):
-        return AccessDenied(message, status=status, remote_code=code, fix=ROLE_FIX)
-    return MicrosoftError(message, status=status, remote_code=code)
-
-
 def _retry_after(error: HttpResponseError) -> float:
-    """Seconds. ARM names whole ones: learn.microsoft.com/azure/azure-resource-manager/management/async-operations."""
+    """Seconds; dates are not sent by ARM."""
     headers: Mapping[str, str] = getattr(error.response, "headers", {})
     try:
-        return max(0.1, float(headers.get("Retry-After", DEFAULT_WAIT)))
+        return max(0.1, float(headers.get("Retry-After", BUSY_SECONDS)))
     except ValueError:
-        return DEFAULT_WAIT
+        return BUSY_SECONDS

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.polling.base_polling import BadResponse, BadStatus
 from azure.mgmt.core.tools import parse_resource_id
 
-from shared.app import App
+from shared.errors import MicrosoftError
 from shared.microsoft import arm_errors
 from shared.microsoft.outgoing import CorrelationPolicy
+from shared.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -32,6 +34,12 @@ DEFAULT_POLL_SECONDS = 10.0
 """Between two status requests when Azure names no time: below Compute's limit of 15 a minute per machine."""
 ACTION_SECONDS = 30
 """How long an action's first answer is waited for; Azure accepts within a few seconds."""
+
+
+class Unanswered(MicrosoftError):
+    """An action was sent and no usable answer came: it may or may not have been taken."""
+
+    code = "unanswered"
 
 
 @dataclass(frozen=True)
@@ -49,18 +57,17 @@ class Progress:
 
 @asynccontextmanager
 async def _client(
-    app: App, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> AsyncIterator[ComputeManagementClient]:
     """A client of one subscription. It never retries by itself: waiting belongs to the job that calls."""
     from azure.mgmt.compute.aio import ComputeManagementClient  # a second to import, and only workers need it
 
-    settings = app.settings
     client = ComputeManagementClient(
         credential,
         subscription_id,
         settings.arm_url,
         credential_scopes=[f"{settings.resources['arm']}/.default"],
-        transport=app.transport.azure,
+        transport=transport,
         per_call_policies=[CorrelationPolicy()],
         polling_interval=DEFAULT_POLL_SECONDS,
         retry_total=0,
@@ -71,47 +78,66 @@ async def _client(
         raise arm_errors.translated(error) from error
 
 
-async def power_states(app: App, credential: AsyncTokenCredential, subscription_id: str) -> dict[str, str]:
+async def power_states(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+) -> dict[str, str]:
     """Lower-cased resource id -> power state of every virtual machine of a subscription, in one paged list.
 
     States as in shared/devices/records.py. A machine whose state Azure leaves out is `unknown`. Raises MicrosoftError.
     """
     found: dict[str, str] = {}
-    async with _client(app, credential, subscription_id) as client:
+    async with _client(settings, transport, credential, subscription_id) as client:
         async for machine in client.virtual_machines.list_all(status_only="true"):
             view = machine.instance_view
             found[str(machine.id).lower()] = state_of(s.code for s in (view.statuses if view else None) or [])
     return found
 
 
-async def power_state(app: App, credential: AsyncTokenCredential, resource_id: str) -> str:
+async def power_state(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, resource_id: str
+) -> str:
     """The power state of one machine now. Raises MicrosoftError (404: there is no such machine)."""
     subscription_id, group, name = _parts(resource_id)
-    async with _client(app, credential, subscription_id) as client:
+    async with _client(settings, transport, credential, subscription_id) as client:
         view = await client.virtual_machines.instance_view(group, name)
         return state_of(status.code for status in view.statuses or [])
 
 
 async def begin(
-    app: App, credential: AsyncTokenCredential, resource_id: str, operation_name: str, request_id: str
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    resource_id: str,
+    operation_name: str,
+    request_id: str,
 ) -> Progress:
     """Send an action (`start`, `deallocate` or `restart`) once, with this client request id.
 
-    Raises Throttled when it surely was not accepted and may be sent again; MicrosoftError with `status` 0 when the
-    connection broke after sending, so that nobody knows; MicrosoftError with Azure's status and code when refused.
+    Raises Throttled when it surely was not accepted and may be sent again (429, 503, or no connection was made),
+    Unanswered when nobody knows, and MicrosoftError with Azure's status and code when it was refused.
     """
     subscription_id, group, name = _parts(resource_id)
-    async with _client(app, credential, subscription_id) as client:
+    async with _client(settings, transport, credential, subscription_id) as client:
         options = {"headers": {"x-ms-client-request-id": request_id}, "read_timeout": ACTION_SECONDS}
-        return _progress(await _act(client, operation_name, group, name, **options))
+        try:
+            return _progress(await _act(client, operation_name, group, name, **options))
+        except AzureError as error:
+            if arm_errors.outcome_unknown(error):
+                raise Unanswered(f"Azure's answer was lost: {error.message}") from error
+            raise
 
 
 async def follow(
-    app: App, credential: AsyncTokenCredential, resource_id: str, operation_name: str, token: str
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    resource_id: str,
+    operation_name: str,
+    token: str,
 ) -> Progress:
     """Ask once how an action stands, from its continuation token. Raises MicrosoftError."""
     subscription_id, group, name = _parts(resource_id)
-    async with _client(app, credential, subscription_id) as client:
+    async with _client(settings, transport, credential, subscription_id) as client:
         poller = await _act(client, operation_name, group, name, continuation_token=token, request_id=str(uuid.uuid4()))
         method: AsyncLROBasePolling[Any, Any, Any] = poller.polling_method()  # type: ignore[assignment]  # the SDK makes an AsyncARMPolling and types it as its base, which lacks the single step
         try:

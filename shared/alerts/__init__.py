@@ -1,0 +1,1 @@
+"""Alerts: what health events open and close, and telling the sinks."""
