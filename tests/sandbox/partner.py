@@ -16,7 +16,7 @@ import httpx
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.credentials_async import AsyncTokenCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
-from msgraph.graph_request_adapter import GraphRequestAdapter
+from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph.graph_service_client import GraphServiceClient
 from msgraph_core import GraphClientFactory
 
@@ -58,13 +58,13 @@ class Partner:
     sandbox: Sandbox
     http: httpx.AsyncClient
     refresh: dict[str, str] = field(default_factory=dict)
-    clients: list[httpx.AsyncClient] = field(default_factory=list)
-    """HTTP clients of the SDKs that were made."""
+    transports: list[httpx.AsyncHTTPTransport] = field(default_factory=list)
+    """Connections of the SDKs that were made: the transport kiota puts around one does not close it."""
 
     async def aclose(self) -> None:
         """Close what `sdk` made."""
-        for client in self.clients:
-            await client.aclose()
+        for transport in self.transports:
+            await transport.aclose()
 
     def tenant(self, name: str) -> Tenant:
         """A tenant of the world by display name."""
@@ -171,8 +171,11 @@ class Partner:
         provider = AzureIdentityAuthenticationProvider(
             FixedCredential(token), scopes=[GRAPH_SCOPE], allowed_hosts=["localhost"]
         )
-        client = GraphClientFactory.create_with_default_middleware()
-        self.clients.append(client)
+        transport = httpx.AsyncHTTPTransport()
+        self.transports.append(transport)
+        client = GraphClientFactory.create_with_default_middleware(
+            client=httpx.AsyncClient(transport=transport), options=options
+        )
         adapter = GraphRequestAdapter(provider, client)
         adapter.base_url = f"{self.sandbox.urls['graph']}/v1.0"
         return GraphServiceClient(request_adapter=adapter)
