@@ -14,7 +14,7 @@ import azure.functions as func
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from functions import idempotency
@@ -43,8 +43,8 @@ class Body(BaseModel):
 class Acting(Body):
     """Base of bodies of acting calls: why it is done, and under which ticket; both reach the audit log."""
 
-    reason: Annotated[str | None, "At most 500 characters."] = None
-    ticket_number: str | None = None
+    reason: Annotated[str | None, Field(max_length=500)] = None
+    ticket_number: Annotated[str | None, Field(max_length=100)] = None
 
 
 def _query_names(dependant: Dependant) -> set[str]:
@@ -77,7 +77,7 @@ class GuardedRoute(APIRoute):
                 principal.require(*permissions)
             request.state.principal = principal
             unknown = sorted(set(request.query_params) - known)
-            if unknown:
+            if unknown and "x-any-query" not in extra:
                 raise InvalidInput(
                     f"Unknown query parameter {', '.join(unknown)}. Known here: {', '.join(sorted(known)) or 'none'}.",
                     details=[{"code": "unknownParameter", "message": "unknown", "target": name} for name in unknown],

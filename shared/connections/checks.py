@@ -2,16 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from shared import permissions
 from shared.app import App
-from shared.errors import NeedsConsent
+from shared.errors import AccessDenied, MicrosoftError, NeedsConsent
+from shared.microsoft.arm import list_subscriptions
+from shared.microsoft.graph import AccessAssignment, Graph, Organization, Relationship
+from shared.microsoft.partner_center import PartnerCenter
 from shared.permissions import ApiName
 
 Outcome = Literal["passed", "warning", "failed", "skipped"]
+
+ADMIN_AGENTS = "AdminAgents"
+"""Name of the group that Partner Center makes in every partner's tenant."""
+CONSENT_ROLES = {
+    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
+    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
+    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
+    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
+}
+"""Role template id -> name of the roles that may consent for a customer.
+
+Source: learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference.
+"""
+LIVE = frozenset({"active", "expiring"})
+"""States of a GDAP relationship in which its roles count."""
+RELATIONSHIPS_LOOKED_AT = 50
+RELATIONSHIPS_AT_ONCE = 8
+SIGN_IN_AGAIN = "Sign in again with Generate Token."
 
 
 class Check(BaseModel):
@@ -44,7 +68,32 @@ class Findings:
     sign_in_refused: NeedsConsent | None = None
 
 
-def outcome(found: list[Check]) -> Literal["passed", "failed"]:
+@dataclass(frozen=True)
+class Found:
+    """What a check came to, before it has a name."""
+
+    outcome: Outcome
+    detail: str
+    fix: str = ""
+
+
+TITLES = {
+    "signIn": "Somebody signed in, and Microsoft still takes the sign-in",
+    "tenant": "The sign-in is of the partner's tenant",
+    "consent": "Every delegated permission is granted",
+    "partner": "The tenant is a Cloud Solution Provider partner",
+    "mfa": "The account signed in with multifactor authentication",
+    "partnerCenter": "Partner Center lists the customers",
+    "contracts": "Microsoft Graph lists the partner contracts",
+    "gdapGroup": "The GDAP group exists and the account is in it",
+    "adminAgents": "The account is in AdminAgents",
+    "gdapRelationship": "A GDAP relationship admits the group with a role that may consent",
+    "subscriptions": "Azure shows the partner's own subscriptions",
+}
+"""Every check, in the order shown."""
+
+
+def outcome(found: Iterable[Check]) -> Literal["passed", "failed"]:
     """Passed unless a check failed; a warning is no failure."""
     return "failed" if any(check.outcome == "failed" for check in found) else "passed"
 
@@ -55,10 +104,228 @@ def delegated_keys(api: ApiName, scope: str) -> frozenset[str]:
 
 
 async def run(app: App, subject: Subject) -> Findings:
-    """Look at everything. A check whose ground another one found missing is skipped."""
-    raise NotImplementedError
+    """Look at everything, with fresh tokens. A check whose ground another one found missing is skipped."""
+    if subject.account is None:
+        signed_in = Found("failed", "Nobody has signed in yet.", "Sign in with Generate Token.")
+        return Findings(_named({"signIn": signed_in}))
+    app.identity.forget_connection(subject.connection_id)
+    try:
+        await _token(app, subject.connection_id, subject.partner_tenant_id, "graph")
+    except MicrosoftError as error:
+        refused = error if isinstance(error, NeedsConsent) else None
+        return Findings(_named({"signIn": _failed(error)}), sign_in_refused=refused)
+    looked = Partner(app, subject)
+    found = await looked.look()
+    found["signIn"] = Found("passed", f"{subject.account} signed in.")
+    return Findings(_named(found), granted=looked.granted)
 
 
 async def granted(app: App, connection_id: str, partner_tenant_id: str) -> frozenset[str]:
     """Keys (permissions.py) of what the partner's own tenant has granted. Raises MicrosoftError."""
-    raise NotImplementedError
+    keys: set[str] = set()
+    for api in permissions.apis("partner"):
+        try:
+            keys |= delegated_keys(api, await _token(app, connection_id, partner_tenant_id, api))
+        except AccessDenied:
+            # No consent for this API: nothing of it is granted, which is the answer.
+            continue
+    graph = Graph(app.settings, app.transport.http, app.identity.credential(connection_id, partner_tenant_id))
+    own = await graph.principal(app.settings.partner_client_id)
+    offered = await graph.principal(permissions.GRAPH_APP_ID)
+    if own is not None and offered is not None:
+        names = {role_id: name for name, role_id in offered.roles.items()}
+        for held in await graph.role_assignments(own.id):
+            if held.resource_id == offered.id and held.role_id in names:
+                keys.add(f"graph/application/{names[held.role_id]}")
+    return frozenset(keys)
+
+
+async def _token(app: App, connection_id: str, tenant_id: str, api: ApiName) -> str:
+    """Permission names, space separated, of a delegated token for an API in a tenant. Raises MicrosoftError."""
+    resource = app.settings.resources["partner_center" if api == "partnerCenter" else api]
+    return (await app.identity.token(connection_id, tenant_id, f"{resource}/.default")).scope
+
+
+def _named(found: dict[str, Found]) -> list[Check]:
+    missing = Found("skipped", "It was not looked at, because a check before it failed.")
+    rows = []
+    for check_id, title in TITLES.items():
+        row = found.get(check_id, missing)
+        rows.append(Check(id=check_id, title=title, outcome=row.outcome, detail=row.detail, fix=row.fix))
+    return rows
+
+
+def _failed(error: MicrosoftError, fix: str = "") -> Found:
+    """A check that Microsoft's own refusal answers."""
+    code = f" ({error.remote_code})" if error.remote_code else ""
+    return Found(
+        "failed", f"{error.message}{code}", error.fix or fix or "Try again; if it stays, see Microsoft's text."
+    )
+
+
+class Partner:
+    """The checks of one signed-in partner tenant."""
+
+    def __init__(self, app: App, subject: Subject) -> None:
+        self.app, self.subject = app, subject
+        self.credential = app.identity.credential(subject.connection_id, subject.partner_tenant_id)
+        self.graph = Graph(app.settings, app.transport.http, self.credential)
+        self.partner_center = PartnerCenter(app.settings, app.transport.http, self.credential)
+        self.granted: frozenset[str] | None = None
+
+    async def look(self) -> dict[str, Found]:
+        """Every check but the sign-in itself, by id."""
+        organization, consent = await asyncio.gather(self._organization(), self._consent())
+        found = {"consent": consent}
+        if isinstance(organization, Found):
+            return {**found, "tenant": organization}
+        found["tenant"] = self._right_tenant(organization)
+        found["partner"] = self._is_partner(organization)
+        group_id, found["gdapGroup"] = await self._group(self.app.settings.gdap_group_name, self._gdap_group_fix())
+        parts: dict[str, Callable[[], Awaitable[Found]]] = {
+            "contracts": self._contracts,
+            "adminAgents": self._admin_agents,
+            "subscriptions": self._subscriptions,
+        }
+        if organization.partner_type is not None:
+            found["mfa"], found["partnerCenter"] = await self._partner_center()
+            if group_id is not None:
+                parts["gdapRelationship"] = lambda: self._relationship(group_id)
+        results = await asyncio.gather(*(self._attempt(part) for part in parts.values()))
+        return found | dict(zip(parts, results, strict=True))
+
+    async def _attempt(self, part: Callable[[], Awaitable[Found]]) -> Found:
+        try:
+            return await part()
+        except MicrosoftError as error:
+            return _failed(error)
+
+    async def _organization(self) -> Organization | Found:
+        try:
+            return await self.graph.organization()
+        except MicrosoftError as error:
+            return _failed(error, "Let a Global Administrator of the partner's tenant sign in with Generate Token.")
+
+    def _right_tenant(self, organization: Organization) -> Found:
+        if organization.id.lower() == self.subject.partner_tenant_id:
+            return Found("passed", f"{organization.name} ({organization.default_domain}).")
+        return Found(
+            "failed",
+            f"The sign-in is of {organization.name} ({organization.id}).",
+            f"Sign in with an account of {self.subject.partner_tenant_id}.",
+        )
+
+    def _is_partner(self, organization: Organization) -> Found:
+        if organization.partner_type is not None:
+            return Found("passed", f"{organization.name} is {organization.partner_type}.")
+        return Found(
+            "failed",
+            f"{organization.name} is no partner of Microsoft: its organization has no partnerTenantType.",
+            "Make the connection for the tenant that is enrolled in the Cloud Solution Provider program.",
+        )
+
+    async def _consent(self) -> Found:
+        try:
+            self.granted = await granted(self.app, self.subject.connection_id, self.subject.partner_tenant_id)
+        except MicrosoftError as error:
+            return _failed(error)
+        wanted = [row for row in permissions.ALL if row.type == "delegated" and "partner" in row.places]
+        missing = [f"{permissions.APIS[row.api][1]}: {row.name}" for row in wanted if row.key not in self.granted]
+        if not missing:
+            return Found("passed", f"All {len(wanted)} are granted.")
+        return Found(
+            "failed",
+            f"Not granted: {', '.join(missing)}.",
+            "Add them to the application registration as delegated permissions, then let a Global Administrator sign "
+            "in with Generate Token.",
+        )
+
+    async def _partner_center(self) -> tuple[Found, Found]:
+        """The checks `mfa` and `partnerCenter`: only Partner Center's own answer proves the second factor."""
+        try:
+            customers = await self.partner_center.customers()
+        except NeedsConsent as error:
+            return _failed(error), Found("skipped", "Partner Center wants multifactor authentication first.")
+        except AccessDenied as error:
+            unknown = Found("skipped", "Partner Center refuses the account before it says anything about MFA.")
+            return unknown, _failed(error, f"Put the account in the group {ADMIN_AGENTS} of the partner's tenant.")
+        except MicrosoftError as error:
+            return Found("skipped", "Partner Center did not answer."), _failed(error)
+        resellers = sum(customer.relationship == "reseller" for customer in customers)
+        return (
+            Found("passed", "Partner Center takes the sign-in, which it does only with a second factor."),
+            Found("passed", f"{len(customers)} customers, {resellers} of them by a reseller relationship."),
+        )
+
+    async def _contracts(self) -> Found:
+        contracts = await self.graph.contracts()
+        resellers = sum(kind == "ResellerPartner" for kind in contracts.values())
+        return Found("passed", f"{len(contracts)} contracts, {resellers} of them reseller contracts.")
+
+    def _gdap_group_fix(self) -> str:
+        name = self.app.settings.gdap_group_name
+        return f"In the partner's tenant, make the security group {name}, put the account in it, and sign in again."
+
+    async def _group(self, name: str, fix: str) -> tuple[str | None, Found]:
+        """The group's id when it exists, and whether the account is in it."""
+        try:
+            group_id = await self.graph.group_id(name)
+            if group_id is None:
+                return None, Found("failed", f"The partner's tenant has no group {name}.", fix)
+            if group_id in await self.graph.my_group_ids():
+                return group_id, Found("passed", f"{self.subject.account} is in {name}.")
+        except MicrosoftError as error:
+            return None, _failed(error)
+        return group_id, Found("failed", f"{self.subject.account} is not in {name}.", fix)
+
+    async def _admin_agents(self) -> Found:
+        fix = (
+            f"Put the account in the group {ADMIN_AGENTS}, or delegate the customers' subscriptions with Azure "
+            "Lighthouse."
+        )
+        _, found = await self._group(ADMIN_AGENTS, fix)
+        # Customers that are reached through Lighthouse, or by the application's own roles, need no AdminAgents.
+        return Found("warning", found.detail, found.fix) if found.outcome == "failed" else found
+
+    async def _relationship(self, group_id: str) -> Found:
+        """Whether one relationship at least gives our group a role that may consent."""
+        live = [row for row in await self.graph.relationships() if row.status in LIVE]
+        if not live:
+            return Found(
+                "failed",
+                "No customer has an active GDAP relationship with this partner.",
+                "Request a GDAP relationship with the Application Administrator role in Partner Center, and let the "
+                "customer approve it.",
+            )
+        looked = live[:RELATIONSHIPS_LOOKED_AT]
+        gate = asyncio.Semaphore(RELATIONSHIPS_AT_ONCE)
+
+        async def assignments(row: Relationship) -> list[AccessAssignment]:
+            async with gate:
+                return await self.graph.access_assignments(row.id)
+
+        held = await asyncio.gather(*(assignments(row) for row in looked))
+        ours = [[a for a in rows if a.group_id == group_id and a.status == "active"] for rows in held]
+        good = sum(any(CONSENT_ROLES.keys() & a.roles for a in rows) for rows in ours)
+        without = sum(not rows for rows in ours)
+        seen = f"the {len(looked)} newest of {len(live)}" if len(looked) < len(live) else f"{len(live)}"
+        told = f"Of {seen} active relationships, {good} admit the group with a role that may consent"
+        if good == len(looked):
+            return Found("passed", f"{told}.")
+        fix = (
+            f"In Partner Center, assign the group {self.app.settings.gdap_group_name} to each relationship with the "
+            "role Application Administrator (request it anew where the relationship lacks that role)."
+        )
+        told = f"{told}; {without} lack the group and {len(looked) - good - without} lack the role."
+        return Found("warning" if good else "failed", told, fix)
+
+    async def _subscriptions(self) -> Found:
+        listed = await list_subscriptions(self.app.settings, self.app.transport.azure, self.credential)
+        if listed:
+            return Found("passed", f"{len(listed)} subscriptions are visible from the partner's tenant.")
+        return Found(
+            "warning",
+            "No Azure subscription is visible from the partner's tenant.",
+            "Nothing is to be done unless customers delegate subscriptions with Azure Lighthouse, or the partner has "
+            "some of its own: then give the account or the application the role Reader there.",
+        )

@@ -20,14 +20,16 @@ log = logging.getLogger("tenantry.connections")
 async def needs_consent(app: App, connection_id: str, error: NeedsConsent) -> None:
     """A job was told that the sign-in is gone: mark the connection and tell the sinks, once however many jobs say so.
 
-    It is asked for first at home: one client's tenant that refuses must not stop all others. The mark is stored before
-    the announcement is queued; whoever comes next after a crash in between queues it.
+    A refusal of the sign-in service is first repeated at home: one client's tenant that refuses must not stop all
+    others, and this process may hold a token of the sign-in before. The mark is stored before the announcement is
+    queued; whoever comes next after a crash in between queues it.
     """
     current = await app.tables.get(CONNECTIONS, "connection", connection_id)
     if current is None or (current.status == "needsConsent" and current.announced):
         return
     app.identity.forget_connection(connection_id)
-    if current.status != "needsConsent":
+    said_by_sign_in = not error.remote_code or error.remote_code.startswith("AADSTS")
+    if current.status != "needsConsent" and said_by_sign_in:
         confirmed = await _refused_at_home(app, current)
         if confirmed is None:
             return
