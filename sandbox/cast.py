@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from sandbox import first_party
 from sandbox.arm_access import CONTRIBUTOR, OWNER, READER, VM_CONTRIBUTOR
-from sandbox.directory import APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR
+from sandbox.directory import APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 from sandbox.world import (
     Application,
     AppRoleAssignment,
@@ -29,6 +29,7 @@ DIRECTORY_READERS = "88d8e3e3-8f55-4a1e-953a-9b9898b8876b"
 HELPDESK_ADMINISTRATOR = "729827e3-9c14-49f7-bb1b-9608f156bbb8"
 GDAP_ROLES = (
     APPLICATION_ADMINISTRATOR,
+    PRIVILEGED_ROLE_ADMINISTRATOR,
     DIRECTORY_READERS,
     "fe930be7-5e62-47db-91af-98c3a49a38b1",  # User Administrator
     "fdd7a751-b60b-444a-984c-02652fe8fa1c",  # Groups Administrator

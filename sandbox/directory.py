@@ -34,6 +34,11 @@ CONSENT_ROLES = frozenset(
     }
 )
 """Directory roles that may consent for a whole tenant, by role template id."""
+GRAPH_ROLE_GRANTERS = frozenset({GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR})
+"""The only ones that may give an application permissions of Microsoft Graph itself.
+
+Source: https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent (prerequisites).
+"""
 
 _DELETED = "deletedServicePrincipals"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import directory
-from sandbox.directory import CONSENT_ROLES, bad_request, not_found
-from sandbox.first_party import APPLICATIONS, MICROSOFT_SERVICES_TENANT, app_role, permission_scope
+from sandbox.directory import CONSENT_ROLES, GRAPH_ROLE_GRANTERS, bad_request, not_found
+from sandbox.first_party import APPLICATIONS, GRAPH, MICROSOFT_SERVICES_TENANT, app_role, permission_scope
 from sandbox.graph.frame import require, tenant_of
 from sandbox.graph.odata import Collection, collection, single
 from sandbox.wire import Call, Reply, Service
@@ -260,7 +260,10 @@ async def list_assigned_to(call: Call) -> Reply:
 
 
 async def assign_role(call: Call) -> Reply:
-    """POST …/appRoleAssignedTo on the resource or …/appRoleAssignments on the client: 201."""
+    """POST …/appRoleAssignedTo on the resource or …/appRoleAssignments on the client: 201.
+
+    Permissions of Microsoft Graph itself need a Privileged Role Administrator, others an administrator of applications.
+    """
     require(call, *ROLES, directory_roles=CONSENT_ROLES)
     require(call, *READ)
     side = "resourceId" if call.path.lower().rstrip("/").endswith("appRoleAssignedTo".lower()) else "principalId"
@@ -268,6 +271,9 @@ async def assign_role(call: Call) -> Reply:
     ids = {name: _text(body, name, guid=True).lower() for name in ("principalId", "resourceId", "appRoleId")}
     if ids[side] != owner.id:
         raise bad_request(f"Invalid value specified for property '{side}' of resource 'AppRoleAssignment'.")
+    resource = tenant.service_principals.get(ids["resourceId"])
+    if resource is not None and resource.app_id == GRAPH:
+        require(call, *ROLES, directory_roles=GRAPH_ROLE_GRANTERS)
     assignment = directory.assign_app_role(
         call.cloud, tenant, principal_id=ids["principalId"], resource_id=ids["resourceId"], app_role_id=ids["appRoleId"]
     )

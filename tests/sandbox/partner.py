@@ -16,9 +16,9 @@ import httpx
 from azure.core.credentials import AccessToken, AccessTokenInfo
 from azure.core.credentials_async import AsyncTokenCredential
 from kiota_authentication_azure.azure_identity_authentication_provider import AzureIdentityAuthenticationProvider
+from kiota_http.kiota_client_factory import KiotaClientFactory
 from msgraph.graph_request_adapter import GraphRequestAdapter, options
 from msgraph.graph_service_client import GraphServiceClient
-from msgraph_core import GraphClientFactory
 
 from sandbox import first_party
 from sandbox.server import Sandbox
@@ -173,7 +173,7 @@ class Partner:
         )
         transport = httpx.AsyncHTTPTransport()
         self.transports.append(transport)
-        client = GraphClientFactory.create_with_default_middleware(
+        client = KiotaClientFactory.create_with_default_middleware(
             client=httpx.AsyncClient(transport=transport), options=options
         )
         adapter = GraphRequestAdapter(provider, client)

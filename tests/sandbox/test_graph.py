@@ -11,16 +11,14 @@ import pytest_asyncio
 from kiota_abstractions.base_request_configuration import RequestConfiguration
 from msgraph.generated.models.delegated_admin_relationship_status import DelegatedAdminRelationshipStatus
 from msgraph.generated.models.o_data_errors.o_data_error import ODataError
-from msgraph.generated.tenant_relationships.delegated_admin_relationships import (
-    delegated_admin_relationships_request_builder as relationships_builder,
+from msgraph.generated.tenant_relationships.delegated_admin_relationships.delegated_admin_relationships_request_builder import (  # noqa: E501 - a generated name
+    DelegatedAdminRelationshipsRequestBuilder as Relationships,
 )
 
 from sandbox import throttling
 from sandbox.directory import APPLICATION_ADMINISTRATOR
 from sandbox.server import Sandbox
 from tests.sandbox.partner import PARTNER_CENTER_SCOPE, Partner, partner_of
-
-Relationships = relationships_builder.DelegatedAdminRelationshipsRequestBuilder
 
 
 @pytest_asyncio.fixture
@@ -353,3 +351,50 @@ async def test_a_throttled_batch_item_is_429_inside_a_200(
     assert found["2"]["status"] == 200
     again = await batch(partner, home, get("1", "/me"))
     assert again.json()["responses"][0]["status"] == 200
+
+
+async def test_a_batch_item_may_carry_a_body_and_make_something(partner: Partner) -> None:
+    contoso = partner.tenant("Contoso")
+    await partner.consent(contoso)
+    token = await partner.user_token(contoso.id)
+    item = {
+        "id": "1",
+        "method": "POST",
+        "url": "/servicePrincipals",
+        "headers": {"Content-Type": "application/json"},
+        "body": {"appId": partner.app_id},
+    }
+    reply = await batch(partner, token, item, get("2", "/$batch"))
+    found = {row["id"]: row for row in reply.json()["responses"]}
+    assert found["1"]["status"] == 409
+    assert found["2"]["status"] == 400
+
+
+async def test_the_organization_can_be_read_by_its_id_only(partner: Partner, home: str) -> None:
+    assert (await partner.graph(home, "GET", f"/organization/{partner.home}")).json()["id"] == partner.home
+    other = await partner.graph(home, "GET", f"/organization/{partner.tenant('Contoso').id}")
+    assert error_of(other)[:2] == (404, "Request_ResourceNotFound")
+
+
+async def test_values_can_be_compared_in_a_filter(partner: Partner, home: str) -> None:
+    path = "/tenantRelationships/delegatedAdminRelationships"
+    for expression, some in (
+        ("createdDateTime lt 2100-01-01T00:00:00Z and not (status eq 'active')", True),
+        ("endDateTime ge 2100-01-01T00:00:00Z", False),
+        ("contains(displayName,'contoso')", True),
+        ("activatedDateTime ne null and activatedDateTime gt 2000-01-01T00:00:00Z", True),
+    ):
+        reply = await partner.graph(home, "GET", path, params={"$filter": expression})
+        assert (reply.status_code, bool(reply.json()["value"])) == (200, some), expression
+
+
+async def test_a_customer_is_shown_with_its_services_when_expanded(partner: Partner, home: str) -> None:
+    path = f"/tenantRelationships/delegatedAdminCustomers/{partner.tenant('Contoso').id}"
+    reply = await partner.graph(home, "GET", path, params={"$expand": "serviceManagementDetails"})
+    assert reply.json()["serviceManagementDetails"]
+    advisor = partner.trapped("advisor-only").id
+    missing = await partner.graph(home, "GET", f"/tenantRelationships/delegatedAdminCustomers/{advisor}")
+    assert missing.status_code == 404
+    for tenant_id, status in (("no-guid", 400), ("11111111-2222-3333-4444-555555555555", 404)):
+        name = f"/tenantRelationships/findTenantInformationByTenantId(tenantId='{tenant_id}')"
+        assert (await partner.graph(home, "GET", name)).status_code == status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from uuid import UUID
 
 import httpx
 import pytest
@@ -13,6 +14,7 @@ from msgraph.generated.models.o_data_errors.o_data_error import ODataError
 from msgraph.generated.models.service_principal import ServicePrincipal
 
 from sandbox import first_party
+from sandbox.directory import PRIVILEGED_ROLE_ADMINISTRATOR
 from sandbox.server import Sandbox
 from sandbox.world import Tenant
 from tests.sandbox.partner import Partner, partner_of
@@ -173,7 +175,7 @@ async def test_an_app_role_works_in_the_next_app_only_token_and_not_in_the_last(
         partner.sdk(token)
         .service_principals.by_service_principal_id(graph)
         .app_role_assigned_to.post(
-            AppRoleAssignment(principal_id=ours, resource_id=graph, app_role_id=READ_ALL)  # type: ignore[arg-type] # the SDK takes text where its model says UUID
+            AppRoleAssignment(principal_id=UUID(ours), resource_id=UUID(graph), app_role_id=UUID(READ_ALL))
         )
     )
     assert made is not None
@@ -244,8 +246,59 @@ async def test_without_the_directory_role_nothing_can_be_granted(partner: Partne
     new = await partner.user_token(contoso.id)
     _, graph = principals(partner, contoso)
     path = f"/servicePrincipals/{graph}/appRoleAssignedTo"
+    ours, _ = principals(partner, contoso)
     assert error_of(await partner.graph(new, "POST", path, json=role_of(partner, contoso))) == DENIED
+    assert error_of(await partner.graph(new, "DELETE", f"/servicePrincipals/{ours}")) == DENIED
     assert (await partner.graph(token, "POST", path, json=role_of(partner, contoso))).status_code == 201
+
+
+async def test_permissions_of_graph_itself_are_given_by_a_privileged_role_administrator_only(
+    partner: Partner, contoso: Tenant, token: str
+) -> None:
+    world = partner.sandbox.cloud.world
+    relationship = world.relationships_of(contoso.id)[0]
+    relationship.roles.remove(PRIVILEGED_ROLE_ADMINISTRATOR)
+    new = await partner.user_token(contoso.id)
+    _, graph = principals(partner, contoso)
+    body = role_of(partner, contoso)
+    reply = await partner.graph(new, "POST", f"/servicePrincipals/{graph}/appRoleAssignedTo", json=body)
+    assert error_of(reply) == DENIED
+
+
+async def test_a_grant_for_one_person_names_that_person(partner: Partner, contoso: Tenant, token: str) -> None:
+    ours, graph = principals(partner, contoso)
+    person = partner.sandbox.cloud.world.people["dave"].object_id
+    body = {
+        "clientId": ours,
+        "consentType": "Principal",
+        "principalId": person,
+        "resourceId": graph,
+        "scope": "User.Read",
+    }
+    assert (await partner.graph(token, "POST", "/oauth2PermissionGrants", json=body)).status_code == 201
+    every = await partner.graph(
+        token, "GET", "/oauth2PermissionGrants", params={"$filter": f"principalId eq '{person}'"}
+    )
+    assert [row["scope"] for row in every.json()["value"]] == ["User.Read"]
+
+
+async def test_who_holds_roles_of_a_resource_is_listed_there(partner: Partner, contoso: Tenant, token: str) -> None:
+    ours, graph = principals(partner, contoso)
+    body = role_of(partner, contoso)
+    await partner.graph(token, "POST", f"/servicePrincipals/{graph}/appRoleAssignedTo", json=body)
+    for owner, links in ((graph, "appRoleAssignedTo"), (ours, "appRoleAssignments")):
+        found = (await partner.graph(token, "GET", f"/servicePrincipals/{owner}/{links}")).json()["value"]
+        assert [(row["principalId"], row["appRoleId"]) for row in found] == [(ours, READ_ALL)]
+
+
+async def test_a_purged_principal_cannot_be_restored(partner: Partner, contoso: Tenant, token: str) -> None:
+    azure = partner.sandbox.cloud.world.guid("sp", contoso.id, first_party.ARM)
+    assert (await partner.graph(token, "DELETE", f"/servicePrincipals/{azure}")).status_code == 204
+    path = f"/directory/deletedItems/{azure}"
+    assert (await partner.graph(token, "GET", path)).status_code == 200
+    assert (await partner.graph(token, "DELETE", path)).status_code == 204
+    assert (await partner.graph(token, "GET", path)).status_code == 404
+    assert (await partner.graph(token, "POST", f"{path}/restore")).status_code == 404
 
 
 async def test_a_new_principal_is_not_found_until_it_is_replicated(

@@ -42,7 +42,7 @@ async def test_the_byte_order_mark_can_be_left_out(partner: Partner) -> None:
 
 async def test_the_next_page_needs_the_headers_named_beside_its_link(partner: Partner) -> None:
     names: list[str] = []
-    path, headers = "/customers?size=5", {}
+    path, headers = "/customers?size=5", dict[str, str]()
     while path:
         body = (await partner.partner_center("GET", path, headers=headers)).json()
         names += [row["companyProfile"]["companyName"] for row in body["items"]]
