@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 
 from azure.core import MatchConditions
@@ -281,6 +282,43 @@ class Tables:
             return await self._client(table).get_entity(partition, row)
         except ResourceNotFoundError:
             return None
+
+    async def delete_rows(self, table: str, partition: str, rows: Iterable[str]) -> int:
+        """Delete rows of one partition by their keys, whatever they hold; gives how many. Gone ones do no harm."""
+        keys = list(rows)
+        for begin in range(0, len(keys), TRANSACTION_LIMIT):
+            chunk = keys[begin : begin + TRANSACTION_LIMIT]
+            try:
+                await self._client(table).submit_transaction(
+                    [("delete", {"PartitionKey": partition, "RowKey": key}) for key in chunk]
+                )
+            except (TableTransactionError, ResourceNotFoundError):
+                for key in chunk:
+                    await self.delete_raw(table, partition, key)
+        return len(keys)
+
+    async def untouched(
+        self, table: str, before: datetime, *, rows: tuple[str, str] | None = None, limit: int
+    ) -> list[tuple[str, str]]:
+        """Keys of rows that nobody wrote since `before`, by the service's own Timestamp; `rows` is [from, to).
+
+        Reads the whole table: for the daily sweep and nothing else.
+        """
+        clauses, parameters = ["Timestamp lt @before"], dict[str, Any](before=before.astimezone(UTC))
+        if rows is not None:
+            clauses += ["RowKey ge @low", "RowKey lt @high"]
+            parameters |= {"low": rows[0], "high": rows[1]}
+        found: list[tuple[str, str]] = []
+        try:
+            async for entity in self._client(table).query_entities(
+                " and ".join(clauses), parameters=parameters, select=["PartitionKey", "RowKey"], results_per_page=1000
+            ):
+                found.append((entity["PartitionKey"], entity["RowKey"]))
+                if len(found) >= limit:
+                    break
+        except ResourceNotFoundError:
+            return []
+        return found
 
     async def _with_table(self, table: str, act: Callable[[TableClient], Any]) -> Any:
         """Do it, and once more after making the table when it is not there yet."""

@@ -1,0 +1,175 @@
+"""What a poll sees of one subscription: three answers of Azure, joined on the lower-cased resource id.
+
+Pure. An observation is small and comparable; records are made of it only where something changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import datetime
+from operator import attrgetter
+from typing import Any
+
+from shared.devices.records import Health, status_of
+
+MACHINE_TYPE = "microsoft.compute/virtualmachines"
+FORMAT = "1"
+"""Of what is stored. Raised, every subscription is compared again at its next poll."""
+MAX_TAG_CHARS, SMALL_TAG_CHARS = 8_000, 1_200
+"""Of JSON. Tags below the second need no counting: even if every character were escaped they would fit."""
+MAX_TEXT_CHARS, MAX_URL_CHARS, MAX_ACTIONS = 800, 500, 5
+"""A device, its event and its change must fit a row each (shared/store/tables.py)."""
+_MARKER = "/providers/microsoft.resourcehealth/"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One resource as Azure shows it now."""
+
+    resource_id: str
+    name: str
+    type: str
+    region: str
+    resource_group: str
+    tags: tuple[tuple[str, str], ...]
+    listed: bool
+    """Whether Resource Health knows it."""
+    state: str
+    occurred: str
+    reason: str
+    reason_type: str
+    context: str
+    category: str
+    actions: tuple[tuple[str, str], ...]
+    """(text, link) of what Azure recommends, while it is not available."""
+    power_state: str
+
+
+_VALUES = attrgetter(*(field.name for field in fields(Seen)))
+
+
+def join(
+    resources: Iterable[Mapping[str, Any]], statuses: Iterable[Mapping[str, Any]], power_states: Mapping[str, str]
+) -> list[Seen]:
+    """Every resource of the inventory with its health and power state, in order of the lower-cased id.
+
+    Items as in shared/microsoft/{inventory,resource_health,compute}.py. A status of what the inventory does not list
+    is dropped: Resource Health goes on for a while about resources that were deleted.
+    """
+    health: dict[str, Mapping[str, Any]] = {}
+    for status in statuses:
+        lowered = str(status.get("id") or "").lower()
+        health[lowered.partition(_MARKER)[0]] = status.get("properties") or {}
+    seen: dict[str, Seen] = {}
+    for resource in resources:
+        resource_id = str(resource.get("id") or "")
+        key = resource_id.lower()
+        seen[key] = _seen(resource_id, key, resource, health.get(key), power_states.get(key, ""))
+    return [seen[key] for key in sorted(seen)]
+
+
+def _seen(
+    resource_id: str, key: str, resource: Mapping[str, Any], health: Mapping[str, Any] | None, power_state: str
+) -> Seen:
+    state = ""
+    occurred = reason = reason_type = context = category = ""
+    actions: tuple[tuple[str, str], ...] = ()
+    if health is not None:
+        state = str(health.get("availabilityState") or "")
+        occurred = str(health.get("occuredTime") or "")
+        reason = str(health.get("summary") or health.get("title") or "")[:MAX_TEXT_CHARS]
+        reason_type = str(health.get("reasonType") or "")[:100]
+        context = str(health.get("context") or "")[:100]
+        category = str(health.get("category") or "")[:100]
+        if state.lower() != "available":
+            actions = _actions(health.get("recommendedActions") or ())
+    return Seen(
+        resource_id,
+        str(resource.get("name") or key.rpartition("/")[2]),
+        str(resource.get("type") or ""),
+        str(resource.get("location") or ""),
+        group_of(resource_id),
+        _tags(resource.get("tags") or {}),
+        health is not None,
+        state,
+        occurred,
+        reason,
+        reason_type,
+        context,
+        category,
+        actions,
+        power_state,
+    )
+
+
+def _actions(given: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    """Links that only Azure's portal understands (`<#ResourceBlade>`) are left out."""
+    found = []
+    for action in given:
+        url = str(action.get("actionUrl") or "")
+        usable = url.startswith("https://") and len(url) <= MAX_URL_CHARS
+        found.append((str(action.get("action") or "")[:MAX_TEXT_CHARS], url if usable else ""))
+    return tuple(found[:MAX_ACTIONS])
+
+
+def _tags(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """In order of their names; those that would not fit the row any more are left out."""
+    tags = [(name, str(given[name] if given[name] is not None else "")) for name in sorted(given)]
+    if sum(len(name) + len(value) for name, value in tags) <= SMALL_TAG_CHARS:
+        return tuple(tags)
+    kept, room = [], MAX_TAG_CHARS
+    for name, value in tags:
+        room -= len(json.dumps([name, value], ensure_ascii=False))
+        if room < 0:
+            break
+        kept.append((name, value))
+    return tuple(kept)
+
+
+def group_of(resource_id: str) -> str:
+    """The resource group in an ARM id, as it is spelled there; empty when there is none."""
+    parts = resource_id.split("/", 5)
+    return parts[4] if len(parts) > 5 and parts[3].lower() == "resourcegroups" else ""
+
+
+def has_machines(resources: Iterable[Mapping[str, Any]]) -> bool:
+    """Whether there is a virtual machine among them."""
+    return any(str(resource.get("type") or "").lower() == MACHINE_TYPE for resource in resources)
+
+
+def digest_of(seen: list[Seen], *, machines: bool) -> str:
+    """A hash of all that is stored of an observation; it tells besides whether there are virtual machines."""
+    text = json.dumps([_VALUES(one) for one in seen], separators=(",", ":"), ensure_ascii=False)
+    return f"{FORMAT}{'m' if machines else '-'}{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def had_machines(digest: str | None) -> bool:
+    """Whether the subscription had virtual machines when that digest was made."""
+    return digest is not None and digest.startswith(f"{FORMAT}m")
+
+
+def health_of(seen: Seen) -> Health:
+    """The record of what Resource Health says."""
+    if not seen.listed:
+        return Health(status="notReported")
+    return Health(
+        status=status_of(seen.state),
+        since=_time(seen.occurred),
+        reason=seen.reason or None,
+        reason_type=seen.reason_type or None,
+        context=seen.context or None,
+        category=seen.category or None,
+        recommended_actions=[{"text": text} | ({"url": url} if url else {}) for text, url in seen.actions],
+    )
+
+
+def _time(text: str) -> datetime | None:
+    """UTC; Azure writes seven digits after the second. None for what is no time."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None

@@ -1,0 +1,299 @@
+"""The poll of one subscription: see, compare by digest, store what changed, note how it went.
+
+An unchanged poll costs two or three calls to Azure, one row read and one row write. Order of writes: devices with
+their changes and events, then the index, then the job that applies the events, then the subscription's row with the
+digest. Whatever is cut off in between is done again by the next poll, because the digest still differs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from shared import audit, connections, jobs, progress, tenants
+from shared.access import DEVICES_READ, Principal
+from shared.app import App
+from shared.devices import index, places
+from shared.devices.places import Place
+from shared.devices.records import CHANGES, DEVICE_PREFIX, DEVICES, EVENTS, Device
+from shared.errors import Conflict, MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
+from shared.health import observe
+from shared.health.diff import Plan, Step, diff
+from shared.health.observe import Seen
+from shared.microsoft import compute, inventory, resource_health
+from shared.store.tables import Write, decode, delete, insert, put
+from shared.tenants import SUBSCRIPTIONS, Subscription
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+log = logging.getLogger("tenantry.health")
+MAX_WAITS = 8
+"""How often a throttled poll is put off before it counts as failed; the timer begins a new one anyway."""
+MIN_WAIT_SECONDS = 2.0
+STORE_TRIES = 3
+NOT_REGISTERED = "MissingSubscriptionRegistration"
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a poll saw. `warning` is set when health could not be read though the inventory could."""
+
+    at: datetime
+    seen: list[Seen]
+    digest: str
+    warning: MicrosoftError | None = None
+
+
+async def poll_all(app: App) -> int:
+    """Enqueue one job per subscription that is polled; gives their number."""
+    wanted = [place for place in await places.every(app) if not place.not_polled]
+    await app.queues.send_all([jobs.PollSubscription(subscription_id=p.subscription.id) for p in wanted])
+    return len(wanted)
+
+
+async def start_refresh(
+    app: App, caller: Principal, tenant_ids: list[str] | None, *, request_id: str = ""
+) -> progress.Operation:
+    """Poll now what the caller sees (of these tenants): an operation with one item per subscription.
+
+    Raises NotFound for a tenant that has no site in the caller's scope.
+    """
+    shown = [p for p in await places.every(app) if p.shown and caller.sees_site(p.site.id if p.site else None)]
+    if tenant_ids is not None:
+        unknown = sorted(set(tenant_ids) - {place.subscription.tenant_id for place in shown})
+        if unknown:
+            raise NotFound(f"There is no tenant {', '.join(unknown)} with devices.")
+        shown = [place for place in shown if place.subscription.tenant_id in tenant_ids]
+    targets = [place.subscription.id for place in shown if not place.not_polled]
+    operation = await progress.start(
+        app,
+        "devices.refresh",
+        reader=DEVICES_READ,
+        items=targets,
+        created_by=caller.id,
+        site_ids=sorted({place.site.id for place in shown if place.site}),
+        tenant_ids=sorted({place.subscription.tenant_id for place in shown}),
+    )
+    await audit.record(app, caller.id, "devices.refresh", operation.id, actor_name=caller.name, request_id=request_id)
+    if not targets:
+        return await progress.update(app, operation.id, status="succeeded", percent_complete=100)
+    await app.queues.send_all(
+        [jobs.PollSubscription(subscription_id=target, operation_id=operation.id) for target in targets]
+    )
+    return operation
+
+
+async def run_poll(app: App, job: jobs.PollSubscription) -> None:
+    """Do one poll. Throttled, it puts itself off; refused, it marks the subscription; it raises only the unforeseen."""
+    subscription = await app.tables.get(SUBSCRIPTIONS, "subscription", job.subscription_id)
+    place = (await places.recent_directory(app)).place(subscription) if subscription else None
+    if subscription is None or place is None:
+        await _report(app, job, {"code": "notFound", "message": "There is no such subscription."})
+        return
+    if place.not_polled:
+        await _report(app, job, {"code": "notPolled", "message": place.not_polled})
+        return
+    try:
+        observation = await _observe(app, place)
+    except Throttled as error:
+        await _put_off(app, job, error)
+        return
+    except MicrosoftError as error:
+        if isinstance(error, NeedsConsent):
+            await connections.needs_consent(app, subscription.connection_id, error)
+        await _fail(app, job, error)
+        return
+    if observation.digest == subscription.digest:
+        count = subscription.device_count
+    else:
+        stored = await _store(app, subscription, observation)
+        if stored is None:
+            await _report(app, job, None)
+            return
+        count = stored
+    await _note(app, subscription, observation, count)
+    await _report(app, job, None)
+
+
+async def give_up_poll(app: App, job: jobs.PollSubscription, reason: str) -> None:
+    """The platform tried often enough: mark the subscription, keep its data."""
+    error = MicrosoftError(reason, remote_code="pollFailed", fix="Look at the poisoned work of the service page.")
+    await _fail(app, job, error)
+
+
+async def _observe(app: App, place: Place) -> Observation:
+    """Ask Azure: inventory, health and, where there are machines, their power states, all at once."""
+    if place.tenant is None:
+        raise NotFound("The subscription has no tenant.")
+    started = app.clock.now()
+    subscription = place.subscription
+    credential = await tenants.arm_credential(app, place.tenant, subscription)
+    asked = (app.settings, app.transport.azure, credential, subscription.id)
+    warning: MicrosoftError | None = None
+
+    async def statuses() -> list[dict[str, Any]]:
+        nonlocal warning
+        try:
+            return await resource_health.statuses(*asked)
+        except MicrosoftError as error:
+            if error.remote_code != NOT_REGISTERED:
+                raise
+            warning = error
+            return []
+
+    expected = observe.had_machines(subscription.digest)
+    listed, reported, powers = await _all_of(
+        inventory.resources(*asked), statuses(), compute.power_states(*asked) if expected else _nothing()
+    )
+    machines = observe.has_machines(listed)
+    if machines and not expected:
+        powers = await compute.power_states(*asked)
+    seen = observe.join(listed, reported, powers)
+    return Observation(started, seen, observe.digest_of(seen, machines=machines), warning)
+
+
+async def _nothing() -> dict[str, str]:
+    return {}
+
+
+async def _all_of(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C]) -> tuple[A, B, C]:
+    """Their results. When several failed, raises the failure that decides: consent first, then waiting, then others."""
+    results = await asyncio.gather(first, second, third, return_exceptions=True)
+    failures = [result for result in results if isinstance(result, BaseException)]
+    if failures:
+        raise min(failures, key=lambda f: (not isinstance(f, NeedsConsent), not isinstance(f, Throttled)))
+    return results  # type: ignore[return-value]  # without failures they are what was awaited
+
+
+async def _store(app: App, subscription: Subscription, observation: Observation) -> int | None:
+    """Bring devices and index to what was seen; gives the number of devices, None when something newer is there."""
+    for _ in range(STORE_TRIES):
+        place = await places.of(app, subscription.id)
+        if place is None or place.not_polled or _newer(place.subscription, observation):
+            return None
+        stored, pending = await _stored(app, subscription.id)
+        plan = diff(
+            stored,
+            observation.seen,
+            tenant_id=subscription.tenant_id,
+            subscription_id=subscription.id,
+            now=app.clock.now(),
+        )
+        try:
+            await _write(app, plan)
+        except PreconditionFailed:
+            continue
+        await index.write(app, subscription.id, observation.digest, plan.devices)
+        if pending or plan.has_events:
+            await app.queues.send(jobs.ApplyEvents(subscription_id=subscription.id))
+        return len(plan.devices)
+    raise Conflict(f"The devices of {subscription.id} are being changed by others. It is tried again.")
+
+
+def _newer(current: Subscription, observation: Observation) -> bool:
+    return current.last_refreshed_at is not None and current.last_refreshed_at > observation.at
+
+
+async def _stored(app: App, subscription_id: str) -> tuple[dict[str, Device], bool]:
+    """The stored devices by id, and whether events wait (their rows sort after those of the devices)."""
+    found: dict[str, Device] = {}
+    pending = False
+    async for entity in app.tables.rows(DEVICES.table, subscription_id, above=DEVICE_PREFIX):
+        if not entity["RowKey"].startswith(DEVICE_PREFIX):
+            pending = True
+            break
+        device = decode(DEVICES, entity)
+        found[device.id] = device
+    return found, pending
+
+
+async def _write(app: App, plan: Plan) -> None:
+    for steps in plan.transactions():
+        await app.tables.transact([write for step in steps for write in _writes(step)])
+
+
+def _writes(step: Step) -> list[Write]:
+    if step.deleted:
+        first = delete(DEVICES, step.device)
+    else:
+        first = insert(DEVICES, step.device) if step.device.etag is None else put(DEVICES, step.device)
+    writes = [first]
+    if step.change is not None:
+        writes.append(put(CHANGES, step.change))
+    if step.event is not None:
+        writes.append(put(EVENTS, step.event))
+    return writes
+
+
+async def _note(app: App, before: Subscription, observation: Observation, count: int) -> None:
+    """Write freshness and digest: at once if nobody changed the row meanwhile, else onto what others wrote."""
+    warning = observation.warning
+
+    def noted(row: Subscription) -> Subscription:
+        return row.changed(
+            last_refreshed_at=observation.at,
+            last_attempt_at=observation.at,
+            failing_since=(row.failing_since or observation.at) if warning else None,
+            last_error=_described(warning) if warning else None,
+            device_count=count,
+            digest=observation.digest,
+        )
+
+    if before.failing_since and not warning:
+        log.info("subscription %s is read again, after failing since %s", before.id, before.failing_since)
+    try:
+        await app.tables.put(SUBSCRIPTIONS, noted(before))
+        return
+    except PreconditionFailed:
+        pass
+
+    def onto(row: Subscription) -> Subscription | None:
+        # Somebody emptied the devices meanwhile (another digest), or polled later: his row stands.
+        return None if row.digest != before.digest or _newer(row, observation) else noted(row)
+
+    await app.tables.update(SUBSCRIPTIONS, "subscription", before.id, onto)
+
+
+async def _put_off(app: App, job: jobs.PollSubscription, error: Throttled) -> None:
+    """Come back when Azure said so; after MAX_WAITS times it counts as failed."""
+    if job.attempt >= MAX_WAITS:
+        await _fail(app, job, error)
+        return
+    delay = max(error.retry_after, MIN_WAIT_SECONDS * (job.attempt + 1))
+    now = app.clock.now()
+    await app.tables.update(
+        SUBSCRIPTIONS, "subscription", job.subscription_id, lambda row: row.changed(last_attempt_at=now)
+    )
+    await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
+
+
+async def _fail(app: App, job: jobs.PollSubscription, error: MicrosoftError) -> None:
+    """Mark the subscription with reason and since when; its devices stay as they are."""
+    now = app.clock.now()
+    first = False
+
+    def failed(row: Subscription) -> Subscription:
+        nonlocal first
+        first = row.failing_since is None
+        return row.changed(last_attempt_at=now, failing_since=row.failing_since or now, last_error=_described(error))
+
+    await app.tables.update(SUBSCRIPTIONS, "subscription", job.subscription_id, failed)
+    if first:
+        log.warning("subscription %s cannot be read: %s %s", job.subscription_id, error.remote_code, error.message)
+    await _report(app, job, _described(error))
+
+
+def _described(error: MicrosoftError) -> dict[str, str]:
+    return {"code": error.remote_code or error.code, "message": error.message[:1000], "fix": error.fix}
+
+
+async def _report(app: App, job: jobs.PollSubscription, error: dict[str, str] | None) -> None:
+    """Tell the operation that asked for this poll, if any."""
+    if job.operation_id is not None:
+        status: progress.Status = "failed" if error else "succeeded"
+        await progress.set_item(app, job.operation_id, job.subscription_id, status, error)

@@ -1,0 +1,30 @@
+"""What there is in a subscription: every resource of it, through azure-mgmt-resource.
+
+Source: learn.microsoft.com/rest/api/resources/resources/list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.mgmt.resource.resources.aio import ResourceManagementClient
+
+from shared.microsoft import arm_lists
+from shared.settings import Settings
+
+API_VERSION = "2025-04-01"
+_CLIENTS = arm_lists.Clients(ResourceManagementClient, "mgmt-resource/26.0.0")
+
+
+async def resources(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+) -> list[dict[str, Any]]:
+    """Items `{id, name, type, location, tags?, ...}` as ARM sends them, children included.
+
+    Raises NeedsConsent, AccessDenied, Throttled or MicrosoftError.
+    """
+    client = _CLIENTS.get(settings, transport)
+    path = f"/subscriptions/{subscription_id}/resources"
+    return await arm_lists.read_all(client, settings, credential, path, {"api-version": API_VERSION})
