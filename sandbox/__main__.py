@@ -35,4 +35,7 @@ async def run() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
-    asyncio.run(run())
+    try:
+        asyncio.run(run())
+    except OSError as error:
+        raise SystemExit(f"The sandbox cannot start: {error}") from error

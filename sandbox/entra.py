@@ -7,6 +7,7 @@ https://learn.microsoft.com/partner-center/developer/enable-secure-app-model
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sandbox import directory, first_party, tokens
@@ -177,7 +178,7 @@ def granted(world: World, tenant: Tenant, app_id: str, person: Person, audience:
     return list(scopes)
 
 
-def check_person(person: Person, issued_at: Any) -> None:
+def check_person(person: Person, issued_at: datetime) -> None:
     """Raises the CloudError with which a refresh of this person's sign-in of `issued_at` ends, if any."""
     if person.refused_with is not None:
         raise refusal(person.refused_with)

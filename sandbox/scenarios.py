@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from sandbox import azure_types, cast
 from sandbox.azure_properties import DISK, NIC, PUBLIC_IP, VM
@@ -121,6 +122,16 @@ def customer_stop(when: datetime) -> Health:
         category="Not Applicable",
         summary="This virtual machine is stopped and deallocated as requested by an authorized user or process.",
     )
+
+
+def add_resource(world: World, subscription: Subscription, type_name: str) -> Resource:
+    """One more resource of a type, under the first name that is free; a virtual machine with its companions."""
+    made = (azure_types.make_resource(world, subscription, type_name, index) for index in count())
+    resource = next(row for row in made if row.id.lower() not in subscription.resources)
+    if resource.type == VM:
+        for companion in azure_types.companions(world, subscription, resource):
+            put(subscription, companion)
+    return put(subscription, resource)
 
 
 def _fill(world: World, subscription: Subscription, machines: int, others: int, offset: int) -> None:

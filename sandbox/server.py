@@ -33,7 +33,7 @@ SERVICES: dict[str, Callable[[Cloud], Service]] = {
 }
 """Service name -> its maker; the n-th one has TLS port base + n."""
 
-DRIFT_SECONDS = 5.0
+DRIFT_SECONDS = 15.0
 """How often health drifts while the knob is on."""
 
 

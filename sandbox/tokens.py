@@ -61,10 +61,11 @@ def sign(cloud: Cloud, claims: dict[str, Any], *, lifetime: float = LIFETIME) ->
     """Sign claims. `iss` (from `tid`), `iat`, `nbf`, `exp`, `ver` and `uti` are added where the claims lack them."""
     key, kid = _key()
     now = int(time.time())
+    issued = now if lifetime > 0 else now + int(lifetime) - LIFETIME
     full = {
         "iss": f"{cloud.urls['login']}/{claims.get('tid', '')}/v2.0",
-        "iat": now,
-        "nbf": now if lifetime > 0 else now + int(lifetime) - LIFETIME,
+        "iat": issued,
+        "nbf": issued,
         "exp": now + int(lifetime),
         "ver": "2.0",
         "uti": base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="),

@@ -91,7 +91,7 @@ class Call:
     @property
     def form(self) -> dict[str, str]:
         """A form-encoded body."""
-        return dict(parse_qsl(self.raw_body.decode(), keep_blank_values=True))
+        return dict(parse_qsl(self.raw_body.decode(errors="replace"), keep_blank_values=True))
 
     def link(self, **query: str) -> str:
         """An absolute URL of this same request with query values replaced, for nextLink."""
@@ -245,7 +245,10 @@ class Service:
             method=request.method.upper(),
             path=path,
             params={},
-            query={k.lower(): v for k, v in parse_qsl(request.scope["query_string"].decode(), keep_blank_values=True)},
+            query={
+                k.lower(): v
+                for k, v in parse_qsl(request.scope["query_string"].decode(errors="replace"), keep_blank_values=True)
+            },
             headers={k.decode().lower(): v.decode("latin-1") for k, v in request.scope["headers"]},
             raw_body=await request.body(),
             base_url=f"{request.url.scheme}://{request.headers.get('host', '')}",

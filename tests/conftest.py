@@ -22,7 +22,7 @@ import pytest_asyncio  # noqa: E402 - as above
 
 from sandbox.server import Sandbox  # noqa: E402 - as above
 
-pytest_plugins = ["tests.app_fixtures"] if (Path(__file__).parent / "app_fixtures.py").exists() else []
+pytest_plugins = ["tests.app_fixtures"]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

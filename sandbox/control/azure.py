@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sandbox import cast, scenarios
+from sandbox import azure_types, cast, scenarios
 from sandbox.control.routes import Routes, fields, snake
 from sandbox.wire import Call, CloudError, Reply
-from sandbox.world import Health, Resource, World
+from sandbox.world import Health, Resource, Subscription, World
 
 POWER_STATES = ("running", "stopped", "deallocated", "starting", "stopping", "deallocating")
 HEALTH_STATES = ("Available", "Unavailable", "Degraded", "Unknown", None)
@@ -62,13 +62,33 @@ async def resources(call: Call) -> Reply:
     return Reply({"resourceId": resource.id, "power": resource.power})
 
 
+@routes.route("POST", "/resources")
+async def add_resource(call: Call) -> Reply:
+    """Make one more resource: `{subscriptionId, type}`; 201 with its id."""
+    body = fields(call, "subscriptionId type")
+    subscription = _subscription(call, str(body["subscriptionId"]))
+    if body["type"].lower() not in azure_types.BY_NAME:
+        raise CloudError(400, "BadType", f"No resource can be made of type '{body['type']}'.")
+    resource = scenarios.add_resource(call.world, subscription, body["type"])
+    return Reply({"resourceId": resource.id, "type": resource.type}, 201)
+
+
+@routes.route("POST", "/subscriptions")
+async def add_subscription(call: Call) -> Reply:
+    """Make a subscription: `{tenantId, name, access?}`; 201 with its id."""
+    body = fields(call, "tenantId name access")
+    tenant = call.world.tenants.get(body["tenantId"].lower())
+    if tenant is None:
+        raise CloudError(404, "TenantNotFound", f"No tenant '{body['tenantId']}'.")
+    made = cast.add_subscription(call.world, tenant, body["name"], access=body.get("access", "agents"))
+    return Reply({"id": made.id, "name": made.name}, 201)
+
+
 @routes.route("PUT", "/subscriptions/{id}")
 async def subscriptions(call: Call) -> Reply:
     """Give or take access `{role?: bool, access?: agents|lighthouse|own|none}`, set `state`, or delete."""
     body = fields(call, "role access deleted state")
-    subscription = call.world.subscriptions.get(call.params["id"].lower())
-    if subscription is None:
-        raise CloudError(404, "SubscriptionNotFound", f"No subscription '{call.params['id']}'.")
+    subscription = _subscription(call, call.params["id"])
     if "role" in body or "access" in body:
         _remove_access(call.world, subscription.id)
         cast.give_access(call.world, subscription, body.get("access", "agents" if body.get("role") else "none"))
@@ -78,6 +98,14 @@ async def subscriptions(call: Call) -> Reply:
         del call.world.subscriptions[subscription.id]
         call.world.tenants[subscription.tenant_id].subscription_ids.remove(subscription.id)
     return Reply({"id": subscription.id})
+
+
+def _subscription(call: Call, subscription_id: str) -> Subscription:
+    """A subscription by id. Raises CloudError 404."""
+    found = call.world.subscriptions.get(subscription_id.lower())
+    if found is None:
+        raise CloudError(404, "SubscriptionNotFound", f"No subscription '{subscription_id}'.")
+    return found
 
 
 def _resource(call: Call, body: dict[str, Any]) -> Resource:

@@ -80,6 +80,18 @@ async def applications(call: Call) -> Reply:
     return Reply({"clientId": app.app_id})
 
 
+@routes.route("POST", "/tenants")
+async def add_tenant(call: Call) -> Reply:
+    """Make a customer: `{name, domain, relationship?}`; a reseller one with a GDAP relationship as good as any. 201."""
+    body = fields(call, "name domain relationship")
+    relationship = body.get("relationship", "reseller")
+    if relationship == "reseller":
+        tenant = cast.add_customer(call.world, body["name"], body["domain"], age_days=0)
+    else:
+        tenant = cast.add_tenant(call.world, body["name"], body["domain"], relationship)
+    return Reply({"tenantId": tenant.id, "name": tenant.name}, 201)
+
+
 @routes.route("PUT", "/tenants/{id}")
 async def tenants(call: Call) -> Reply:
     """Change a tenant: `{relationship?, premium?, consent?: false}`; the last withdraws all of Tenantry's grants."""

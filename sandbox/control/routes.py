@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from sandbox.wire import Call, CloudError, Handler, Service
+from sandbox.wire import Call, CloudError, Handler, Reply, Service
 
 
 class Routes:
@@ -27,7 +27,19 @@ class Routes:
     def add_to(self, control: Service) -> None:
         """Put the routes into the control API's service."""
         for method, template, handler in self._rows:
-            control.route(method, f"/_sandbox{template}")(handler)
+            control.route(method, f"/_sandbox{template}")(_guarded(handler))
+
+
+def _guarded(handler: Handler) -> Handler:
+    """A handler whose stumble over a missing or mistyped value of the body is the caller's error."""
+
+    async def answer(call: Call) -> Reply:
+        try:
+            return await handler(call)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise CloudError(400, "BadBody", f"{type(error).__name__}: {error}") from error
+
+    return answer
 
 
 def fields(call: Call, allowed: str) -> dict[str, Any]:

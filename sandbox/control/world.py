@@ -64,7 +64,8 @@ async def behaviour(call: Call) -> Reply:
     if not re.fullmatch(r"immediate|polls=\d+|seconds=\d+(\.\d+)?", str(body.get("lro", "immediate"))):
         raise CloudError(400, "BadBehaviour", "lro is immediate, polls=n or seconds=s.")
     for name, value in body.items():
-        setattr(call.world.behaviour, snake(name), value)
+        kind = type(getattr(Behaviour, snake(name)))
+        setattr(call.world.behaviour, snake(name), kind(value))
     return await behaviour_shown(call)
 
 
@@ -78,6 +79,10 @@ async def add_fault(call: Call) -> Reply:
     fault = Fault(**{snake(name): value for name, value in body.items()})
     if fault.kind not in ("status", "disconnect", "slow"):
         raise CloudError(400, "BadFault", "kind is status, disconnect or slow.")
+    try:
+        re.compile(fault.path or "")
+    except re.error as error:
+        raise CloudError(400, "BadFault", f"path is no regular expression: {error}.") from error
     call.cloud.faults.append(fault)
     return Reply({"faults": len(call.cloud.faults)}, 201)
 

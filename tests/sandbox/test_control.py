@@ -92,6 +92,12 @@ async def test_a_reset_makes_a_new_world_and_turns_the_clock_back(control: httpx
         ("PUT", "/subscriptions/none", {}, "SubscriptionNotFound"),
         ("PUT", "/resources", {"resourceId": "/subscriptions/none"}, "ResourceNotFound"),
         ("PUT", "/health", {"resourceId": "/x"}, "ResourceNotFound"),
+        ("POST", "/clock", {}, "BadBody"),
+        ("POST", "/reset", {"seed": "many"}, "BadBody"),
+        ("PUT", "/behaviour", {"latencyMs": "long"}, "BadBody"),
+        ("POST", "/faults", {"service": "arm", "path": "("}, "BadFault"),
+        ("POST", "/subscriptions", {"tenantId": "nowhere", "name": "x"}, "TenantNotFound"),
+        ("POST", "/resources", {"subscriptionId": "none", "type": "x"}, "SubscriptionNotFound"),
         ("GET", "/receivers/pigeon", None, "UnknownReceiver"),
         ("PUT", "/receivers/webhook", {"colour": "red"}, "UnknownField"),
         ("GET", "/unheard-of", None, "NotFound"),
@@ -348,6 +354,27 @@ async def test_access_to_a_subscription_can_be_taken_and_given(
     await control.put(f"/subscriptions/{chosen}", json={"deleted": True})
     listed = (await http.get(sandbox.urls["arm"] + SUBSCRIPTIONS, headers=headers)).json()["value"]
     assert len(listed) == 2
+
+
+async def test_customers_subscriptions_and_resources_can_appear(
+    sandbox: Sandbox, http: httpx.AsyncClient, control: httpx.AsyncClient, world: World
+) -> None:
+    body = {"name": "Relecloud", "domain": "relecloud.example"}
+    tenant = (await control.post("/tenants", json=body)).json()["tenantId"]
+    made = (await control.post("/subscriptions", json={"tenantId": tenant, "name": "Relecloud Production"})).json()[
+        "id"
+    ]
+    vm = {"subscriptionId": made, "type": "microsoft.compute/virtualmachines"}
+    ids = [(await control.post("/resources", json=vm)).json()["resourceId"] for _ in range(2)]
+    assert len(set(ids)) == 2
+    assert len(world.subscriptions[made].resources) == 8, "each machine has a disk, an interface and an address"
+    assert world.tenants[tenant] in world.customers()
+    assert [row.status for row in world.relationships_of(tenant)] == ["active"]
+    refused = await control.post("/resources", json={"subscriptionId": made, "type": "Contoso.Own/things"})
+    assert refused.json()["error"]["code"] == "BadType"
+    advisor = {"name": "Trey Research", "domain": "trey.example", "relationship": "advisor"}
+    tenant = (await control.post("/tenants", json=advisor)).json()["tenantId"]
+    assert world.relationships_of(tenant) == []
 
 
 # Directories
