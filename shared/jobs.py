@@ -23,12 +23,14 @@ class Job(BaseModel):
 
 
 class RefreshTenants(Job):
-    """List a connection's customers and their subscriptions again."""
+    """List a connection's customers again; with `tenant_id`, the subscriptions of one of them."""
 
     QUEUE = "refresh-tenants"
 
     connection_id: str
+    tenant_id: str | None = None
     operation_id: str | None = None
+    attempt: int = 0
 
 
 class ProvisionTenant(Job):

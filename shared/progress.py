@@ -14,7 +14,7 @@ from pydantic import Field
 
 from shared.app import App
 from shared.clock import newest_first
-from shared.errors import NotFound
+from shared.errors import Conflict, NotFound
 from shared.store.tables import TRANSACTION_LIMIT, Kind, Record, insert
 
 Status = Literal["notStarted", "running", "succeeded", "failed", "canceled", "outcomeUnknown"]
@@ -88,6 +88,16 @@ async def start(app: App, kind: str, *, reader: str, items: list[str] | None = N
     for begin in range(0, len(rows), TRANSACTION_LIMIT):
         await app.tables.transact(rows[begin : begin + TRANSACTION_LIMIT])
     return await app.tables.insert(OPERATIONS, operation)
+
+
+async def add_items(app: App, operation_id: str, targets: list[str]) -> None:
+    """Give a running operation further items; those it has already stay as they are."""
+    for target in targets:
+        try:
+            await app.tables.insert(ITEMS, Item(operation_id=operation_id, target=target))
+        except Conflict:
+            continue
+    await update(app, operation_id, item_count=len(await items(app, operation_id)))
 
 
 async def read(app: App, operation_id: str) -> Operation:

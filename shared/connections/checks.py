@@ -259,7 +259,7 @@ class Partner:
 
     async def _contracts(self) -> Found:
         contracts = await self.graph.contracts()
-        resellers = sum(kind == "ResellerPartner" for kind in contracts.values())
+        resellers = sum(row.type == "ResellerPartner" for row in contracts)
         return Found("passed", f"{len(contracts)} contracts, {resellers} of them reseller contracts.")
 
     def _gdap_group_fix(self) -> str:

@@ -71,6 +71,15 @@ class RoleAssignment:
 
 
 @dataclass(frozen=True)
+class Contract:
+    """A customer in the partner's directory. `type`: ResellerPartner, BreadthPartner or SyndicationPartner."""
+
+    customer_id: str
+    type: str
+    default_domain: str
+
+
+@dataclass(frozen=True)
 class Relationship:
     """A GDAP relationship. `status` as in Graph: active, expiring, expired, terminated... Times are UTC."""
 
@@ -217,10 +226,12 @@ class Graph:
         with suppress_missing():
             await call(roles.by_app_role_assignment_id(assignment_id).delete())
 
-    async def contracts(self) -> dict[str, str]:
-        """Customers by contract: tenant id -> contract type (ResellerPartner, BreadthPartner, SyndicationPartner)."""
-        rows = await pages(self.client.contracts)
-        return {str(row.customer_id).lower(): row.contract_type or "" for row in rows}
+    async def contracts(self) -> list[Contract]:
+        """The partner's customers by contract; names and domains are copies of when the contract began."""
+        return [
+            Contract(str(row.customer_id).lower(), row.contract_type or "", row.default_domain_name or "")
+            for row in await pages(self.client.contracts)
+        ]
 
     async def relationships(self, customer_id: str | None = None) -> list[Relationship]:
         """GDAP relationships of any status, of every customer or of one, newest first."""
