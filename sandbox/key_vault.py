@@ -26,6 +26,7 @@ READERS = ("managed-identity", "tenantry")
 """Applications of the world that hold Key Vault Secrets Officer."""
 PAGE_SIZE = 25
 MAXIMUM_VALUE = 25 * 1024
+MAXIMUM_TAGS = 15
 RECOVERABLE_DAYS = 90
 TRANSACTIONS, WINDOW = 4000.0, 10.0
 """Secret transactions of a vault in a window of seconds."""
@@ -120,18 +121,19 @@ def _move(world: World, secret: Secret, deleted: datetime | None) -> Secret:
 
 
 def _apply(version: Version, body: dict[str, Any]) -> None:
-    attributes = body.get("attributes") or {}
+    attributes, tags = body.get("attributes") or {}, body.get("tags")
     if not isinstance(attributes, dict):
         raise bad_parameter("The parameter attributes is not valid.")
+    for name in ("exp", "nbf"):
+        if not isinstance(attributes.get(name, 0), int | None):
+            raise bad_parameter(f"The parameter {name} is not valid: it must be Unix seconds.")
+    if tags is not None and (not isinstance(tags, dict) or len(tags) > MAXIMUM_TAGS):
+        raise bad_parameter(f"The parameter tags is not valid: at most {MAXIMUM_TAGS} name and value pairs.")
     version.enabled = bool(attributes.get("enabled", version.enabled))
     version.expires = attributes.get("exp", version.expires)
     version.not_before = attributes.get("nbf", version.not_before)
     version.content_type = body.get("contentType", version.content_type)
-    tags = body.get("tags")
-    if tags is not None:
-        if not isinstance(tags, dict) or len(tags) > 15:
-            raise bad_parameter("The parameter tags is not valid: at most 15 name and value pairs.")
-        version.tags = tags
+    version.tags = version.tags if tags is None else tags
 
 
 def bad_parameter(message: str) -> CloudError:
@@ -251,6 +253,16 @@ def _name(call: Call) -> str:
     return name
 
 
+def _body(call: Call) -> dict[str, Any]:
+    try:
+        body = call.body
+    except CloudError as error:
+        raise bad_parameter("The request body is not valid JSON.") from error
+    if not isinstance(body, dict):
+        raise bad_parameter("The request body must be a JSON object.")
+    return body
+
+
 def _page(call: Call, items: list[dict[str, Any]]) -> Reply:
     text = call.query.get("maxresults", str(PAGE_SIZE))
     if not text.isdigit() or not 1 <= int(text) <= PAGE_SIZE:
@@ -262,8 +274,7 @@ def _page(call: Call, items: list[dict[str, Any]]) -> Reply:
 async def put_secret(call: Call) -> Reply:
     """PUT /secrets/{name} {value, contentType, tags, attributes}: 200 with a new version."""
     name = _name(call)
-    body = call.body
-    made = set_secret(call.world, vault_of(call), name, body if isinstance(body, dict) else {})
+    made = set_secret(call.world, vault_of(call), name, _body(call))
     return Reply(_shape(call, store(call.world, vault_of(call))[name.lower()], made))
 
 
@@ -283,8 +294,7 @@ async def get_secret(call: Call) -> Reply:
 async def patch_secret(call: Call) -> Reply:
     """PATCH /secrets/{name}/{version} {attributes, contentType, tags}: 200 without the value."""
     secret, version = find(call.world, vault_of(call), _name(call), call.params.get("version"))
-    body = call.body
-    _apply(version, body if isinstance(body, dict) else {})
+    _apply(version, _body(call))
     version.updated = int(call.world.clock.now().timestamp())
     return Reply(_shape(call, secret, version, value=False))
 

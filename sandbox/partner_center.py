@@ -161,7 +161,9 @@ async def list_customers(call: Call) -> Reply:
     start = 0
     if call.query.get("seekoperation", "").lower() == "next":
         try:
-            start = int(base64.urlsafe_b64decode(call.headers.get("ms-continuationtoken", "").encode()).decode())
+            start = max(
+                0, int(base64.urlsafe_b64decode(call.headers.get("ms-continuationtoken", "").encode()).decode())
+            )
         except ValueError as error:
             raise refuse(400, "2000", "The continuation token is missing or not valid.") from error
     asked = {"size": text, **({"filter": call.query["filter"]} if "filter" in call.query else {})}

@@ -34,13 +34,16 @@ def parse(body: Any) -> list[dict[str, Any]]:
         key, method, url = item.get("id"), item.get("method"), item.get("url")
         if not isinstance(key, str) or not key or not isinstance(method, str) or not isinstance(url, str):
             raise _invalid("Invalid batch payload format.")
+        needed, headers = item.get("dependsOn") or [], item.get("headers") or {}
+        if not isinstance(needed, list) or not isinstance(headers, dict):
+            raise _invalid("Invalid batch payload format.")
         if key.lower() in seen:
             raise _invalid(f"Request Id {key} has already been used in this batch request.")
         if method.upper() not in _METHODS:
             raise _invalid(f"Invalid method {method} of request id : {key}.")
         if item.get("body") is not None and not _content_type(item):
             raise _invalid(f"Write request id : {key} does not contain Content-Type header or body.")
-        if any(str(needed).lower() not in seen for needed in item.get("dependsOn") or ()):
+        if any(str(other).lower() not in seen for other in needed):
             raise _invalid(f"Request id : {key} depends on a request that does not come before it.")
         seen.add(key.lower())
     return requests

@@ -12,6 +12,11 @@ from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Person, Tenant
 
 AUDIENCES = {"https://graph.microsoft.com", GRAPH}
+MALFORMED = "InvalidRequestContent"
+"""What `Call.body` calls a body that is no JSON."""
+UNREADABLE = (
+    "Unable to read JSON request payload. Please ensure Content-Type header is set and payload is of valid JSON format."
+)
 _WRITES = frozenset({"POST", "PATCH", "PUT", "DELETE"})
 
 
@@ -88,6 +93,8 @@ class GraphService(Service):
         try:
             return await super().dispatch(call)
         except CloudError as error:
+            if error.code == MALFORMED:
+                error.code, error.message = "BadRequest", UNREADABLE
             request_id = str(uuid.uuid4())
             if error.body is None:
                 error.body = error_body(

@@ -112,7 +112,7 @@ def _ordered(items: Sequence[Item], order: str) -> list[Item]:
         path, _, direction = part.strip().partition(" ")
         names = path.split("/")
         result.sort(
-            key=lambda item: (_value(item, names) is not None, _folded(_value(item, names)) or ""),
+            key=lambda item: (_value(item, names) is not None, _text(_value(item, names))),
             reverse=direction.strip().lower() == "desc",
         )
     return result
@@ -130,13 +130,24 @@ def _folded(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
+def _text(value: Any) -> str:
+    return "" if value is None else str(value).lower()
+
+
 class _Parser:
     """Recursive descent over: or, and, not, comparison, in, any(), startswith(), endswith(), contains()."""
 
     def __init__(self, text: str, known: frozenset[str] | None, type_name: str) -> None:
         self.text, self.type_name = text, type_name
         self.known = None if known is None else {name.lower() for name in known}
-        self.tokens = [m.group().strip() for m in _TOKEN.finditer(text)]
+        self.tokens: list[str] = []
+        end, text = 0, text.rstrip()
+        while end < len(text):
+            match = _TOKEN.match(text, end)
+            if match is None:
+                raise CloudError(400, "BadRequest", f"Invalid filter clause: unterminated text at position {end}.")
+            self.tokens.append(match.group().strip())
+            end = match.end()
         self.words = {token.lower() for token in self.tokens if not token.startswith("'")}
         self.position = 0
         self.variables: set[str] = set()
@@ -224,12 +235,12 @@ class _Parser:
         tests: dict[str, Callable[[Any], bool]] = {
             "eq": lambda value: bool(value == literal),
             "ne": lambda value: bool(value != literal),
-            "gt": lambda value: value is not None and bool(value > literal),
-            "ge": lambda value: value is not None and bool(value >= literal),
-            "lt": lambda value: value is not None and bool(value < literal),
-            "le": lambda value: value is not None and bool(value <= literal),
+            "gt": lambda value: isinstance(value, type(literal)) and bool(value > literal),
+            "ge": lambda value: isinstance(value, type(literal)) and bool(value >= literal),
+            "lt": lambda value: isinstance(value, type(literal)) and bool(value < literal),
+            "le": lambda value: isinstance(value, type(literal)) and bool(value <= literal),
         }
-        if operator not in tests:
+        if operator not in tests or (literal is None and operator not in ("eq", "ne")):
             raise self._bad()
         test = tests[operator]
         return lambda item: test(_folded(_value(item, path)))
@@ -241,12 +252,14 @@ class _Parser:
         self._take(",")
         text = self._literal()
         self._take(")")
+        if not isinstance(text, str):
+            raise self._bad()
         tests: dict[str, Callable[[str], bool]] = {
             "startswith": lambda value: value.startswith(text),
             "endswith": lambda value: value.endswith(text),
             "contains": lambda value: text in value,
         }
-        return lambda item: tests[name](_folded(_value(item, path)) or "")
+        return lambda item: tests[name](_text(_value(item, path)))
 
     def _any(self, path: list[str]) -> Predicate:
         self._take("(")
@@ -255,4 +268,9 @@ class _Parser:
         self._take(":")
         inner = self._or()
         self._take(")")
-        return lambda item: any(inner({variable: element}) for element in _value(item, path) or ())
+
+        def predicate(item: Item) -> bool:
+            elements = _value(item, path)
+            return isinstance(elements, list) and any(inner({variable: element}) for element in elements)
+
+        return predicate

@@ -293,7 +293,7 @@ async def batch(partner: Partner, token: str, *items: dict[str, Any]) -> httpx.R
 
 
 def get(key: str, url: str, **more: Any) -> dict[str, Any]:
-    return {"id": key, "method": "GET", "url": url, **more}
+    return {"id": key, "method": "GET", "url": url} | more
 
 
 async def test_batch_items_are_answered_each_on_its_own(partner: Partner, home: str) -> None:
@@ -330,9 +330,12 @@ async def test_a_batch_of_more_than_twenty_is_refused_whole(partner: Partner, ho
         [get("1", "/me"), get("1", "/me")],
         [{"id": "1", "method": "POST", "url": "/servicePrincipals", "body": {"appId": "x"}}],
         [{"method": "GET", "url": "/me"}],
+        [get("1", "/me", dependsOn=["2"]), get("2", "/me")],
+        [get("1", "/me", headers="none")],
+        [get("1", "/me", method="TRACE")],
         [],
     ],
-    ids=["duplicate ids", "body without Content-Type", "no id", "empty"],
+    ids=["duplicate ids", "body without Content-Type", "no id", "later dependency", "headers", "method", "empty"],
 )
 async def test_a_malformed_batch_is_refused_whole(partner: Partner, home: str, items: list[dict[str, Any]]) -> None:
     reply = await batch(partner, home, *items)
@@ -398,3 +401,9 @@ async def test_a_customer_is_shown_with_its_services_when_expanded(partner: Part
     for tenant_id, status in (("no-guid", 400), ("11111111-2222-3333-4444-555555555555", 404)):
         name = f"/tenantRelationships/findTenantInformationByTenantId(tenantId='{tenant_id}')"
         assert (await partner.graph(home, "GET", name)).status_code == status
+
+
+async def test_a_body_that_is_no_json_is_a_bad_request(partner: Partner, home: str) -> None:
+    reply = await partner.graph(home, "POST", "/servicePrincipals", content=b"{")
+    assert error_of(reply)[:2] == (400, "BadRequest")
+    assert "Unable to read JSON request payload." in error_of(reply)[2]

@@ -186,9 +186,11 @@ async def test_a_deletion_shows_after_the_replication_lag(
         ("secrets/name?api-version=7.4", {}),
         ("secrets/name?api-version=7.4", {"value": "x" * 25_601}),
         ("secrets/name?api-version=7.4", {"value": "v", "tags": {str(number): "x" for number in range(16)}}),
+        ("secrets/name?api-version=7.4", {"value": "v", "attributes": {"exp": "tomorrow"}}),
+        ("secrets/name?api-version=7.4", {"value": "v", "attributes": ["x"]}),
         ("secrets/name", {"value": "v"}),
     ],
-    ids=["name", "no value", "too large", "too many tags", "no api-version"],
+    ids=["name", "no value", "too large", "too many tags", "date", "attributes", "no api-version"],
 )
 async def test_what_key_vault_cannot_store_is_a_bad_parameter(
     partner: Partner, path: str, body: dict[str, object]
