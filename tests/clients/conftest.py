@@ -75,7 +75,7 @@ def secret(sandbox: Sandbox) -> tuple[str, str]:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs an installed client, as in `await run("az", "account", "list")`; it is told of the private authority only."""
+    """A function of a client's name and arguments; what it starts is told of the private authority, and no more."""
     home = tmp_path / "home"
     home.mkdir()
 

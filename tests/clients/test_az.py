@@ -18,7 +18,7 @@ pytestmark = pytest.mark.clients
 
 @pytest_asyncio.fixture
 async def az(run: Run, contoso: Tenant, secret: tuple[str, str], subscription: Subscription) -> Any:
-    """The client signed in as the customer's service principal; `await az("vm", "list")` gives the printed JSON."""
+    """A function of a command's words, signed in as the customer's service principal; gives the printed JSON."""
 
     async def call(*arguments: str) -> Any:
         done = await run("az", *arguments, "--output", "json")
@@ -97,7 +97,7 @@ async def test_resource_graph_answers_through_rest(az: Any, machine: Resource) -
     assert answer["data"] == [{"id": machine.id, "name": machine.name}]
 
 
-async def test_roles_are_listed(az: Any, secret: tuple[str, str]) -> None:
+async def test_roles_are_listed(az: Any) -> None:
     rows = await az(
         "rest",
         "--url",
