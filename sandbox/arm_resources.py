@@ -193,6 +193,12 @@ def add_lists(service: Service) -> None:
         subscription = require(call, call.params["sub"], "Microsoft.Resources/subscriptions/resourceGroups/read", scope)
         return Reply(require_group(subscription, call.params["rg"]))
 
+    @service.route("HEAD", "/subscriptions/{sub}/resourceGroups/{rg}")
+    async def group_exists(call: Call) -> Reply:
+        subscription = require(call, call.params["sub"], "Microsoft.Resources/subscriptions/resourceGroups/read")
+        require_group(subscription, call.params["rg"])
+        return Reply(status=204)
+
     @service.route("GET", "/subscriptions/{sub}/resources")
     async def resources(call: Call) -> Reply:
         return list_reply(call, None)

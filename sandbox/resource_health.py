@@ -63,6 +63,8 @@ def add_routes(service: Service) -> None:
         resource = _resource(call)
         health, slot = _health(call, resource), _slot(call.world)
         entries = [status(resource, health, slot, expand=_expand(call))]
+        if impacting := _impacting(call.world, resource, health):
+            entries[0]["properties"]["serviceImpactingEvents"] = [impacting]
         entries += [_past(resource, row) for row in resource.health_history if row is not health]
         return Reply({"value": entries})
 
@@ -74,8 +76,7 @@ def add_routes(service: Service) -> None:
     @service.route("GET", subscription_prefix + "/events")
     async def events(call: Call) -> Reply:
         subscription = _registered(call, require(call, call.params["sub"], "Microsoft.ResourceHealth/events/read"))
-        table: dict[str, list[dict[str, Any]]] = call.world.extra.get("arm.events", {})
-        return Reply({"value": table.get(subscription.id, [])})
+        return Reply({"value": _events(call.world, subscription)})
 
 
 def status(resource: Resource, health: Health, slot: datetime, *, expand: bool) -> dict[str, Any]:
@@ -198,6 +199,69 @@ def _list(call: Call, subscription: Subscription, group: str | None) -> Reply:
         stamp=slot,
     )
     return arm_pages.page_reply(call, rows)
+
+
+def _events(world: World, subscription: Subscription) -> list[dict[str, Any]]:
+    """The incident of the scenario `outage`, for subscriptions with resources in its region.
+
+    Source: https://learn.microsoft.com/rest/api/resourcehealth/events/list-by-subscription-id
+    """
+    outage = world.extra.get("outage")
+    if outage is None or not any(row.location == outage["region"] for row in subscription.resources.values()):
+        return []
+    tracking, region = _tracking_id(world), azure_types.REGIONS[outage["region"]]
+    since = arm_pages.timestamp(outage["since"])
+    return [
+        {
+            "id": f"/subscriptions/{subscription.id}{_TAIL}/events/{tracking}",
+            "name": tracking,
+            "type": "/providers/Microsoft.ResourceHealth/events",
+            "properties": {
+                "eventType": "ServiceIssue",
+                "eventSource": "ServiceHealth",
+                "status": "Active",
+                "title": f"Multiple services - {region}",
+                "summary": "A part of the region is without power. Engineers are engaged.",
+                "level": "Critical",
+                "eventLevel": "Critical",
+                "isHIR": False,
+                "impactStartTime": since,
+                "lastUpdateTime": since,
+                "impact": [
+                    {
+                        "impactedService": "Virtual Machines",
+                        "impactedRegions": [{"impactedRegion": region, "status": "Active"}],
+                    }
+                ],
+            },
+        }
+    ]
+
+
+def _impacting(world: World, resource: Resource, health: Health) -> dict[str, Any] | None:
+    """The same incident as a resource's history names it."""
+    outage = world.extra.get("outage")
+    if outage is None or resource.location != outage["region"] or health.occurred != outage["since"]:
+        return None
+    since, region = arm_pages.timestamp(outage["since"]), azure_types.REGIONS[resource.location]
+    return {
+        "eventStartTime": since,
+        "eventStatusLastModifiedTime": since,
+        "correlationId": world.guid("outage", resource.location),
+        "status": {"value": "Active"},
+        "incidentProperties": {
+            "title": f"Multiple services - {region}",
+            "service": "Virtual Machines",
+            "region": region,
+            "incidentType": "outage",
+        },
+    }
+
+
+def _tracking_id(world: World) -> str:
+    """An incident's short name, as the service gives them: XXXX-XXX."""
+    letters = world.guid("outage").replace("-", "").upper()
+    return f"{letters[:4]}-{letters[4:7]}"
 
 
 def _registered(call: Call, subscription: Subscription) -> Subscription:

@@ -201,6 +201,8 @@ async def test_resource_groups_are_those_of_the_resources(azure: Azure) -> None:
     group = next(iter(names))
     assert group is not None
     assert (await client.resource_groups.get(group.upper())).name == group
+    path = f"/subscriptions/{azure.subscription.id}/resourcegroups"
+    assert [(await azure.send("HEAD", f"{path}/{name}")).status_code for name in (group, "rg-nowhere")] == [204, 404]
     inside = [row async for row in client.resources.list_by_resource_group(group)]
     assert len(inside) == sum(row.resource_group == group for row in azure.subscription.resources.values())
     with pytest.raises(ResourceNotFoundError) as caught:

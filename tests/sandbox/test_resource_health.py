@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from azure.core.exceptions import HttpResponseError
 
-from sandbox import arm_access, cast, resource_health
+from sandbox import arm_access, cast, resource_health, scenarios
 from sandbox.azure_types import NIC
 from sandbox.server import Sandbox
 from sandbox.world import Health, Resource
@@ -206,6 +206,19 @@ async def test_events_and_children_are_empty_lists(azure: Azure, machine: Resour
     assert (await azure.send("GET", f"{base}/events")).json() == {"value": []}
     children = f"{machine.id}/providers/Microsoft.ResourceHealth/childAvailabilityStatuses"
     assert (await azure.send("GET", children)).json() == {"value": []}
+
+
+async def test_an_outage_is_an_event_and_named_in_the_history(azure: Azure) -> None:
+    scenarios.reset(azure.sandbox.cloud, "outage")
+    outage, machine = azure.world.extra["outage"], azure.machines[0]
+    machine.location = outage["region"]
+    azure.world.set_health(machine, scenarios.platform_fault(outage["since"]))
+    client = await azure.health()
+    rows = [row async for row in client.events.list_by_subscription_id()]
+    assert [(row.event_type, row.status) for row in rows] == [("ServiceIssue", "Active")]
+    now = await anext(aiter(client.availability_statuses.list(machine.id)))
+    assert now.properties is not None
+    assert [row.status.value for row in now.properties.service_impacting_events or [] if row.status] == ["Active"]
 
 
 async def test_pages_are_kept_until_something_changes(azure: Azure, machine: Resource) -> None:
