@@ -16,6 +16,7 @@ import httpx
 import jwt
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
@@ -172,7 +173,14 @@ class Identity:
         """What proves the multi-tenant registration: the managed identity's assertion, or a secret from the vault."""
         name = self._settings.partner_client_secret_name
         if not name:
-            assertion = await self._hosting.get_token(FEDERATION_SCOPE)
+            try:
+                assertion = await self._hosting.get_token(FEDERATION_SCOPE)
+            except ClientAuthenticationError as error:
+                raise MicrosoftError(
+                    "The application's managed identity gives no token.",
+                    remote_code="noManagedIdentity",
+                    fix="Set MANAGED_IDENTITY_CLIENT_ID to the identity assigned to this Functions app.",
+                ) from error
             return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion.token}
         secret = await self._vault.get(name)
         if secret is None:
