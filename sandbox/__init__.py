@@ -1,1 +1,4 @@
-"""A Microsoft cloud on one machine: see docs/sandbox.md. Imports nothing from shared/ or functions/ (host.py excepted)."""
+"""A Microsoft cloud on one machine: see docs/sandbox.md.
+
+Imports nothing from shared/ or functions/ (host/ excepted).
+"""
