@@ -108,10 +108,14 @@ def _order(query: Query, text: str) -> None:
     def sort(rows: list[Row]) -> list[Row]:
         # Sorts are stable, so the last key goes first.
         for read, descending in reversed(keys):
-            rows = sorted(rows, key=lambda row, read=read: str(read(row) or "").lower(), reverse=descending)  # type: ignore[misc]
+            rows = sorted(rows, key=_sort_key(read), reverse=descending)
         return rows
 
     query.steps.append(sort)
+
+
+def _sort_key(read: Callable[[Row], Any]) -> Callable[[Row], str]:
+    return lambda row: str(read(row) or "").lower()
 
 
 def _summarize(query: Query, text: str) -> None:
