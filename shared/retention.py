@@ -1,1 +1,71 @@
-"""How long rows are kept: one table of ages, one daily sweep."""
+"""How long rows are kept: one table of ages, one daily sweep.
+
+Ages count from the last write of a row, as the storage service notes it. What is not named here is kept until its
+owner removes it (a connection, a tenant, a site, a device).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared import devices
+from shared.app import App
+from shared.devices import places
+from shared.settings import Settings
+
+log = logging.getLogger("tenantry.retention")
+ROWS_PER_SWEEP = 50_000
+"""Of one table and day: more than a day makes, and little enough for one run of the timer. The rest goes tomorrow."""
+
+
+@dataclass(frozen=True)
+class Age:
+    """A table, how long its rows are kept, and the row keys [from, to) it is about (None: all)."""
+
+    table: str
+    keep: Callable[[Settings], timedelta]
+    rows: tuple[str, str] | None = None
+    except_partition: str = ""
+    """One that is kept however old."""
+
+
+AGES: tuple[Age, ...] = (
+    Age("Alerts", lambda s: timedelta(days=s.audit_retention_days), except_partition="open"),
+    Age("Audit", lambda s: timedelta(days=s.audit_retention_days)),
+    Age("Deliveries", lambda s: timedelta(days=s.change_retention_days)),
+    Age("Devices", lambda s: timedelta(days=s.change_retention_days), ("change|", "change}")),
+    Age("Exports", lambda _: devices.EXPORT_LIFE),
+    Age("Idempotency", lambda _: timedelta(days=2)),
+    Age("OperationItems", lambda s: timedelta(days=s.audit_retention_days)),
+    Age("Operations", lambda s: timedelta(days=s.audit_retention_days)),
+    Age("Poison", lambda s: timedelta(days=s.change_retention_days)),
+    Age("SignIns", lambda _: timedelta(days=1)),
+)
+
+
+async def sweep(app: App) -> int:
+    """Delete what is older than its age, and what a cut-off removal left behind; gives the number of rows."""
+    total = 0
+    for age in AGES:
+        removed = await _sweep_table(app, age)
+        if removed:
+            log.info("%s: %d rows older than %s removed", age.table, removed, age.keep(app.settings))
+        total += removed
+    for place in await places.every(app):
+        if not place.shown:
+            total += await devices.forget_subscription(app, place.subscription.id)
+    return total
+
+
+async def _sweep_table(app: App, age: Age) -> int:
+    before = app.clock.now() - age.keep(app.settings)
+    by_partition: dict[str, list[str]] = {}
+    for partition, row in await app.tables.untouched(age.table, before, rows=age.rows, limit=ROWS_PER_SWEEP):
+        if partition != age.except_partition:
+            by_partition.setdefault(partition, []).append(row)
+    for partition, rows in by_partition.items():
+        await app.tables.delete_rows(age.table, partition, rows)
+    return sum(len(rows) for rows in by_partition.values())

@@ -1,7 +1,16 @@
-"""Devices: every Azure resource of the mapped subscriptions, its health, the lists made of them."""
+"""Devices: every Azure resource of the mapped subscriptions, its health, and the lists made of them.
+
+Rows and reads only: shared/health writes them.
+"""
 
 from __future__ import annotations
 
+from shared.devices.detail import Shown, count_history, find, get, history, view, view_change
+from shared.devices.export import LIFE as EXPORT_LIFE
+from shared.devices.export import give_up_export, read_export, run_export, start_export
+from shared.devices.forget import forget_subscription
+from shared.devices.listing import Filter, Listing, find_all, summary
+from shared.devices.places import Place
 from shared.devices.records import (
     CHANGES,
     DEVICES,
@@ -22,12 +31,30 @@ __all__ = [
     "DEVICES",
     "EVENTS",
     "EVENT_PREFIX",
+    "EXPORT_LIFE",
     "STATUSES",
     "Change",
     "Device",
+    "Filter",
     "Health",
     "HealthEvent",
+    "Listing",
+    "Place",
+    "Shown",
     "Status",
+    "count_history",
     "device_id",
+    "find",
+    "find_all",
+    "forget_subscription",
+    "get",
+    "give_up_export",
+    "history",
+    "read_export",
+    "run_export",
+    "start_export",
     "subscription_of",
+    "summary",
+    "view",
+    "view_change",
 ]

@@ -57,7 +57,13 @@ async def poll_all(app: App) -> int:
 
 
 async def start_refresh(
-    app: App, caller: Principal, tenant_ids: list[str] | None, *, request_id: str = ""
+    app: App,
+    caller: Principal,
+    tenant_ids: list[str] | None,
+    *,
+    request_id: str = "",
+    reason: str | None = None,
+    ticket_number: str | None = None,
 ) -> progress.Operation:
     """Poll now what the caller sees (of these tenants): an operation with one item per subscription.
 
@@ -78,8 +84,19 @@ async def start_refresh(
         created_by=caller.id,
         site_ids=sorted({place.site.id for place in shown if place.site}),
         tenant_ids=sorted({place.subscription.tenant_id for place in shown}),
+        reason=reason,
+        ticket_number=ticket_number,
     )
-    await audit.record(app, caller.id, "devices.refresh", operation.id, actor_name=caller.name, request_id=request_id)
+    await audit.record(
+        app,
+        caller.id,
+        "devices.refresh",
+        operation.id,
+        actor_name=caller.name,
+        request_id=request_id,
+        reason=reason,
+        ticket_number=ticket_number,
+    )
     if not targets:
         return await progress.update(app, operation.id, status="succeeded", percent_complete=100)
     await app.queues.send_all(

@@ -1,0 +1,95 @@
+"""One device: where it stands, its detail, its history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from shared.access import Principal
+from shared.app import App
+from shared.devices import listing, places
+from shared.devices.index import Entry
+from shared.devices.places import Place
+from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, Change, Device, subscription_of
+from shared.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A stored device among the rows it belongs to."""
+
+    device: Device
+    place: Place
+
+
+async def find(app: App, device_id: str) -> Shown | None:
+    """A device, whoever asks; None when it is unknown or its subscription is no longer shown."""
+    subscription_id = subscription_of(device_id)
+    if not subscription_id:
+        return None
+    place = await places.of(app, subscription_id)
+    if place is None or not place.shown:
+        return None
+    device = await app.tables.get(DEVICES, subscription_id, f"{DEVICE_PREFIX}{device_id}")
+    return Shown(device, place) if device is not None else None
+
+
+async def get(app: App, caller: Principal, device_id: str) -> Shown:
+    """A device in the caller's scope. Raises NotFound, also when it lies outside."""
+    found = await find(app, device_id)
+    site = found.place.site if found else None
+    if found is None or not caller.sees_site(site.id if site else None):
+        raise NotFound(f"There is no device {device_id}.")
+    return found
+
+
+async def history(app: App, shown: Shown, *, above: str = "", limit: int) -> list[Change]:
+    """Changes of health, newest first; `above` is the row key of the last one known."""
+    partition, prefix = shown.device.subscription_id, f"{CHANGE_PREFIX}{shown.device.id}|"
+    return await app.tables.all(CHANGES, partition, prefix=prefix, above=above, limit=limit)
+
+
+async def count_history(app: App, shown: Shown) -> int:
+    """How many changes are kept."""
+    rows = app.tables.rows(
+        CHANGES.table,
+        shown.device.subscription_id,
+        prefix=f"{CHANGE_PREFIX}{shown.device.id}|",
+        select=["PartitionKey", "RowKey"],
+    )
+    return sum([1 async for _ in rows])
+
+
+def view(app: App, shown: Shown) -> dict[str, Any]:
+    """A device with all that is known of it."""
+    device, health = shown.device, shown.device.health
+    entry = Entry(
+        device.id,
+        device.resource_id,
+        device.name,
+        device.type,
+        device.region,
+        device.resource_group,
+        health.status,
+        health.since,
+        health.reason,
+        device.power_state,
+    )
+    detail: dict[str, Any] = {"tags": device.tags, "recommendedActions": health.recommended_actions}
+    optional = {"reasonType": health.reason_type, "context": health.context, "category": health.category}
+    detail |= {name: value for name, value in optional.items() if value is not None}
+    return listing.view(app, listing.Row(entry, shown.place)) | detail | {"firstSeenAt": device.first_seen_at}
+
+
+def view_change(change: Change) -> dict[str, Any]:
+    """A change of health. `before` null: it was not known before."""
+    return {
+        "at": change.at,
+        "seenAt": change.seen_at,
+        "before": change.before,
+        "after": change.after,
+        "reason": change.reason,
+        "reasonType": change.reason_type,
+        "context": change.context,
+        "category": change.category,
+    }

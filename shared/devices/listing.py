@@ -1,0 +1,209 @@
+"""Lists of devices: what a caller may see, filtered, with the names of tenant, subscription and site joined in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from shared import capabilities
+from shared.access import Principal
+from shared.app import App
+from shared.devices import index, places
+from shared.devices.index import Entry
+from shared.devices.places import Place
+from shared.devices.records import STATUSES, Status
+from shared.devices.type_names import type_name
+from shared.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which devices: every field that is not empty must match one of its values; texts match without case."""
+
+    client_names: tuple[str, ...] = ()
+    site_ids: tuple[str, ...] = ()
+    tenant_ids: tuple[str, ...] = ()
+    subscription_ids: tuple[str, ...] = ()
+    resource_groups: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    statuses: tuple[Status, ...] = ()
+    search: str = ""
+    """Part of the device's, resource group's, subscription's, client's or site's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One device of a list, and where it stands."""
+
+    entry: Entry
+    place: Place
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The matches in no order; `last_refreshed` (UTC) is the newest refresh of a subscription they may come from."""
+
+    rows: list[Row]
+    places: list[Place]
+    last_refreshed: datetime | None
+
+
+def _site(place: Place) -> tuple[str, str, str]:
+    """Id, client's name, site's name."""
+    site = place.site
+    return (site.id, site.client_name, site.site_name) if site else ("", "", "")
+
+
+COLUMNS: dict[str, Callable[[Row], Any]] = {
+    "name": lambda r: r.entry.name,
+    "type": lambda r: r.entry.type,
+    "typeName": lambda r: type_name(r.entry.type),
+    "region": lambda r: r.entry.region,
+    "resourceGroup": lambda r: r.entry.resource_group,
+    "subscriptionName": lambda r: r.place.subscription.name,
+    "tenantName": lambda r: r.place.tenant.display_name if r.place.tenant else None,
+    "clientName": lambda r: _site(r.place)[1],
+    "siteName": lambda r: _site(r.place)[2],
+    "status": lambda r: r.entry.status,
+    "statusSince": lambda r: r.entry.since,
+    "powerState": lambda r: r.entry.power_state,
+    "lastRefreshed": lambda r: r.place.subscription.last_refreshed_at,
+}
+"""What a list can be sorted by."""
+
+
+async def visible_places(app: App, caller: Principal) -> list[Place]:
+    """The subscriptions whose devices the caller may see."""
+    return [p for p in await places.every(app) if p.shown and caller.sees_site(p.site.id if p.site else None)]
+
+
+async def find_all(app: App, caller: Principal, wanted: Filter) -> Listing:
+    """Every match in the caller's scope. Raises InvalidInput when more would have to be read than one process keeps."""
+    chosen = [place for place in await visible_places(app, caller) if _place_matches(place, wanted)]
+    if sum(place.subscription.device_count for place in chosen) > index.MAX_DEVICES:
+        raise InvalidInput(
+            f"More than {index.MAX_DEVICES} devices; name a clientName, siteId, tenantId or subscriptionId.",
+            target="clientName",
+        )
+    read = await index.entries(
+        app, [(p.subscription.id, p.subscription.digest) for p in chosen if p.subscription.digest]
+    )
+    rows: list[Row] = []
+    for place in chosen:
+        rows += _matching(place, read.get(place.subscription.id, ()), wanted)
+    refreshed = [p.subscription.last_refreshed_at for p in chosen if p.subscription.last_refreshed_at]
+    return Listing(rows, chosen, max(refreshed, default=None))
+
+
+def _folded(values: Iterable[str]) -> frozenset[str]:
+    return frozenset(value.casefold() for value in values)
+
+
+def _place_matches(place: Place, wanted: Filter) -> bool:
+    site_id, client, _ = _site(place)
+    subscription = place.subscription
+    return (
+        (not wanted.site_ids or site_id in wanted.site_ids)
+        and (not wanted.client_names or client.casefold() in _folded(wanted.client_names))
+        and (not wanted.tenant_ids or subscription.tenant_id.casefold() in _folded(wanted.tenant_ids))
+        and (not wanted.subscription_ids or subscription.id.casefold() in _folded(wanted.subscription_ids))
+    )
+
+
+def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Row]:
+    types, groups, regions = _folded(wanted.types), _folded(wanted.resource_groups), _folded(wanted.regions)
+    statuses, part = frozenset(wanted.statuses), wanted.search.casefold()
+    _, client, site = _site(place)
+    # A match of what all devices of the subscription share needs no look at each of them.
+    search = bool(part) and not any(part in name.casefold() for name in (place.subscription.name, client, site))
+    return [
+        Row(entry, place)
+        for entry in entries
+        if (not statuses or entry.status in statuses)
+        and (not types or entry.type.casefold() in types)
+        and (not groups or entry.resource_group.casefold() in groups)
+        and (not regions or entry.region.casefold() in regions)
+        and (not search or part in entry.name.casefold() or part in entry.resource_group.casefold())
+    ]
+
+
+def portal_url(app: App, place: Place, resource_id: str) -> str:
+    """The resource in Azure's portal, opened in the client's directory."""
+    tenant = place.tenant
+    directory = (tenant.default_domain or tenant.id) if tenant else place.subscription.tenant_id
+    return f"{app.settings.azure_portal_url}/#@{quote(directory)}/resource{quote(resource_id)}"
+
+
+def view(app: App, row: Row) -> dict[str, Any]:
+    """A device as lists show it."""
+    entry, subscription = row.entry, row.place.subscription
+    site_id, client_name, site_name = _site(row.place)
+    shown: dict[str, Any] = {
+        "id": entry.id,
+        "resourceId": entry.resource_id,
+        "name": entry.name,
+        "portalUrl": portal_url(app, row.place, entry.resource_id),
+        "type": entry.type,
+        "typeName": type_name(entry.type),
+        "region": entry.region,
+        "resourceGroup": entry.resource_group,
+        "subscriptionId": subscription.id,
+        "subscriptionName": subscription.name,
+        "tenantId": subscription.tenant_id,
+        "tenantName": row.place.tenant.display_name if row.place.tenant else "",
+        "clientName": client_name,
+        "siteId": site_id,
+        "siteName": site_name,
+        "status": entry.status,
+        "statusSince": entry.since,
+        "lastRefreshed": subscription.last_refreshed_at,
+        "actions": capabilities.offered(entry.type, entry.power_state),
+    }
+    optional = {"statusReason": entry.reason, "powerState": entry.power_state, "refreshError": row.place.failure}
+    return shown | {name: value for name, value in optional.items() if value is not None}
+
+
+async def summary(app: App, caller: Principal, wanted: Filter) -> dict[str, Any]:
+    """Counts of the matches by status, type and client, and what cannot be refreshed, with reason and age."""
+    found = await find_all(app, caller, wanted)
+    by_status = Counter(row.entry.status for row in found.rows)
+    by_type = Counter(row.entry.type for row in found.rows)
+    by_client: dict[str, Counter[str]] = {}
+    for row in found.rows:
+        by_client.setdefault(_site(row.place)[1], Counter())[row.entry.status] += 1
+    return {
+        "total": len(found.rows),
+        "byStatus": {status: by_status[status] for status in STATUSES},
+        "byType": [{"type": t, "typeName": type_name(t), "count": n} for t, n in by_type.most_common()],
+        "byClient": [
+            {"clientName": client, "count": counts.total(), "byStatus": {s: counts[s] for s in STATUSES}}
+            for client, counts in sorted(by_client.items())
+        ],
+        "lastRefreshed": found.last_refreshed,
+        "failing": [shown for place in found.places if (shown := _failing(app, place)) is not None],
+    }
+
+
+def _failing(app: App, place: Place) -> dict[str, Any] | None:
+    """A subscription that cannot be refreshed. `ageSeconds` is that of its data, null when there never was any."""
+    failure = place.failure
+    if failure is None:
+        return None
+    refreshed = place.subscription.last_refreshed_at
+    site_id, client_name, _ = _site(place)
+    return {
+        "tenantId": place.subscription.tenant_id,
+        "tenantName": place.tenant.display_name if place.tenant else "",
+        "subscriptionId": place.subscription.id,
+        "subscriptionName": place.subscription.name,
+        "siteId": site_id,
+        "clientName": client_name,
+        **failure,
+        "lastRefreshed": refreshed,
+        "ageSeconds": int((app.clock.now() - refreshed).total_seconds()) if refreshed else None,
+    }
