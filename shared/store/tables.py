@@ -174,7 +174,7 @@ class Tables:
             clauses.append("RowKey gt @above")
             values["above"] = above
         if where:
-            clauses.append(f"({where})")
+            clauses.append(f"( {where} )")  # spaced: the SDK finds parameters by splitting at spaces
         page = min(limit, 1000) if limit else 1000
         found = self._client(table).query_entities(
             " and ".join(clauses), parameters=values, select=select, results_per_page=page
