@@ -1,8 +1,8 @@
 """`python -m sandbox.host [--port 7071] [--directory .]`: the Functions host stand-in until SIGINT or SIGTERM.
 
 Settings come from the environment; what is missing there is taken from local.settings.json, as `func start` does.
-Settings must be there before a process starts (aiohttp reads SSL_CERT_FILE when it is imported), so this one then starts
-itself anew.
+Settings must be there before a process starts (aiohttp reads SSL_CERT_FILE when it is imported), so this one then
+starts itself anew.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ def missing_settings(directory: Path) -> dict[str, str]:
     return {name: str(value) for name, value in values.items() if name not in os.environ}
 
 
-async def run(port: int, directory: Path) -> None:
+async def run(port: int, directory: Path, composition: str | None) -> None:
     """Serve until told to stop."""
-    host = Host(port, directory=directory)
+    host = Host(port, directory=directory, composition=composition)
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -47,6 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.host", description=__doc__)
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="where function_app.py lies")
+    parser.add_argument("--composition", default="shared.app", help="module with current() and forget(); may be empty")
     arguments = parser.parse_args()
     directory: Path = arguments.directory.resolve()
     if missing := missing_settings(directory):
@@ -56,7 +57,7 @@ def main() -> None:
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        asyncio.run(run(arguments.port, directory))
+        asyncio.run(run(arguments.port, directory, arguments.composition or None))
     except (IndexingError, OSError, ValueError) as error:
         sys.exit(f"The host cannot start: {error}")
 

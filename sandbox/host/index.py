@@ -40,8 +40,8 @@ def span(text: str) -> float:
 class HostJson:
     """The parts of host.json that the stand-in honours, with Azure's defaults. Times in seconds.
 
-    learn.microsoft.com/azure/azure-functions/functions-host-json, and functions-bindings-storage-queue#hostjson-settings
-    beside it.
+    learn.microsoft.com/azure/azure-functions/functions-host-json and, beside it,
+    functions-bindings-storage-queue#hostjson-settings.
     """
 
     route_prefix: str = "api"

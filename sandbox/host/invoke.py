@@ -67,7 +67,7 @@ class Invoker:
     `timeout` is host.json's functionTimeout in seconds. After each run the `listeners` are woken: it may have enqueued.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float | None = None) -> None:
         self.timeout = timeout
         self.running = self.runs = 0
         self.last_end = time.monotonic()

@@ -187,7 +187,7 @@ class QueueListener:
         try:
             body = base64.b64decode(message.content, validate=True) if self.host.base64 else message.content.encode()
         except binascii.Error:
-            log.exception("queue %s: message %s is not base64 and is poisoned unread", self.queue, message.id)
+            log.error("queue %s: message %s is not base64 and is not read", self.queue, message.id)  # noqa: TRY400 - no trace says more
             await self._poison(item)
             return
         request = QueueMessage(
@@ -221,8 +221,8 @@ class QueueListener:
 
     async def _poison(self, item: Leased) -> None:
         if self.poison is None:
-            log.error("queue %s: message %s cannot be handled and is dropped", self.queue, item.message.id)
-            await self._delete(item)
+            # It stays, hidden until its lease ends, for whoever looks into the queue.
+            log.error("queue %s: message %s cannot be handled", self.queue, item.message.id)
             return
         try:
             await self.poison.send_message(item.message.content)

@@ -46,9 +46,10 @@ class _Server(uvicorn.Server):
 class Host:
     """Runs function_app.py in the current event loop.
 
-    `port` 0 takes a free one. `settings` join the process's environment while the host runs (an application reads its
-    settings there). `directory` holds function_app.py and host.json. `composition` names the module whose
-    `current()` and `forget()` give and drop the application's App; None when it has none.
+    `port` 0 takes a free one; it is bound at once (OSError when taken), so that `url` is known before `start`.
+    `settings` join the process's environment while the host runs (an application reads its settings there).
+    `directory` holds function_app.py and host.json. `composition` names the module whose `current()` and `forget()`
+    give and drop the application's App; None when it has none.
 
     Of the settings the host itself reads AzureWebJobsStorage (or another trigger's connection), the
     AzureFunctionsJobHost__ overrides of host.json, HOST_QUEUE_LEASE (seconds, 600), HOST_POLL_SECONDS (longest pause of
@@ -64,18 +65,21 @@ class Host:
         directory: Path | None = None,
         composition: str | None = "shared.app",
     ) -> None:
-        self._wanted_port = port
-        self._given = dict(settings or {})
-        self.settings = {**os.environ, **self._given}
+        # asyncio switches Nagle's algorithm off only for sockets that say they are TCP.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._socket.bind(("127.0.0.1", port))
+        self.url = f"http://localhost:{self._socket.getsockname()[1]}"
+        self.settings: dict[str, str] = {}
+        self._given: dict[str, str] = dict(settings or {})
         self.directory = (directory or Path.cwd()).resolve()
         self.composition = composition
-        self.host_json = HostJson.read(self.directory / "host.json", self.settings)
+        self.host_json = HostJson()
         self.functions: tuple[Function, ...] = ()
-        self.url = ""
         self.state = "Offline"
         self.listeners: list[QueueListener] = []
         self.timers: dict[str, Timer] = {}
-        self.invoker = Invoker(self.host_json.function_timeout)
+        self.invoker = Invoker()
         self._routes = http.Routes((), "")
         self._before: dict[str, str | None] = {}
         self._schedules: set[asyncio.Task[None]] = set()
@@ -92,13 +96,20 @@ class Host:
         """Milliseconds since the start."""
         return int((time.monotonic() - self._started) * 1000)
 
+    def use(self, settings: Mapping[str, str]) -> None:
+        """Add settings before `start`, such as those that need `url`."""
+        self._given.update(settings)
+
     async def start(self) -> None:
         """Index the functions, serve HTTP, poll queues, follow schedules.
 
-        Raises IndexingError for what the real host refuses, OSError when the port is taken.
+        Raises IndexingError for what the real host refuses, ValueError for a malformed setting or host.json.
         """
         self._before = {name: os.environ.get(name) for name in self._given}
         os.environ.update(self._given)
+        self.settings = dict(os.environ)
+        self.host_json = HostJson.read(self.directory / "host.json", self.settings)
+        self.invoker.timeout = self.host_json.function_timeout
         self._started = time.monotonic()
         self.functions = functions_of(self.directory)
         self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), auto_decompress=False)
@@ -189,19 +200,21 @@ class Host:
 
         `delayed`: messages that become visible later are awaited too.
         """
-        deadline = time.monotonic() + limit
-        while time.monotonic() < deadline:
+        asked = time.monotonic()
+        while time.monotonic() < asked + limit:
             for listener in self.listeners:
                 listener.wake()
-            if self._quiet() and not (delayed and await self._any_message()):
+            if self._quiet(asked) and not (delayed and await self._any_message()):
                 return True
             await asyncio.sleep(0.02)
         return False
 
-    def _quiet(self) -> bool:
+    def _quiet(self, since: float) -> bool:
+        """Whether every queue was found empty after `since` (monotonic) and after the last run of any function."""
         if self._runs or self.invoker.running:
             return False
-        return all(not each.leased and each.empty_at > self.invoker.last_end for each in self.listeners)
+        since = max(since, self.invoker.last_end)
+        return all(not each.leased and each.empty_at > since for each in self.listeners)
 
     async def _any_message(self) -> bool:
         counts = await asyncio.gather(*(listener.count() for listener in self.listeners))
@@ -245,19 +258,18 @@ class Host:
         return self._transport
 
     async def _listen(self) -> None:
-        listening = socket.socket()
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listening.bind(("127.0.0.1", self._wanted_port))
-        except OSError:
-            listening.close()
-            raise
-        self.url = f"http://localhost:{listening.getsockname()[1]}"
         config = uvicorn.Config(
-            self._serve, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=int(GRACE)
+            self._serve,
+            interface="asgi3",
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(GRACE),
         )
         self._server = _Server(config)
-        self._server_task = asyncio.create_task(self._server.serve(sockets=[listening]))
+        self._server_task = asyncio.create_task(self._server.serve(sockets=[self._socket]))
         while not self._server.started:
             if self._server_task.done():
                 self._server_task.result()
