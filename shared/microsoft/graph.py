@@ -269,7 +269,9 @@ class Graph:
 
     async def my_group_ids(self) -> frozenset[str]:
         """Groups and roles of the person who signed in, nested ones too (object ids)."""
-        rows = await pages(self.client.me.transitive_member_of)
+        # The SDK writes /me as a stand-in that only its own HTTP client replaces.
+        url = f"{self._settings.graph_url}/v1.0/me/transitiveMemberOf"
+        rows = await pages(self.client.me.transitive_member_of.with_url(url))
         return frozenset(str(row.id) for row in rows)
 
 
