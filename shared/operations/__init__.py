@@ -1,0 +1,9 @@
+"""Actions on devices, followed to their real end."""
+
+from __future__ import annotations
+
+from shared.operations.actions import answers, start
+from shared.operations.follow import give_up, run
+from shared.operations.reads import get, listed
+
+__all__ = ["answers", "get", "give_up", "listed", "run", "start"]

@@ -1,0 +1,284 @@
+"""Carrying an action out: one queue job per step, each one request to Azure, so that a killed worker loses nothing.
+
+queued -> sending (stored before the request leaves) -> following (Azure's status URL) -> verifying (the machine's own
+state) -> an end. A job that must wait stores where it stands and puts its successor in line.
+"""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from shared import audit, capabilities, connections, progress, tenants
+from shared.app import App
+from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
+from shared.jobs import Announce, FollowOperation, PollSubscription
+from shared.microsoft import compute
+from shared.microsoft.identity import TenantCredential
+from shared.operations.records import GUARDS, Failure, Plan, plan_of
+from shared.progress import OPERATIONS, TERMINAL, Operation, Status
+
+SENDING = timedelta(seconds=60)
+"""How long one request may take; twice what the client waits for its answer."""
+SEND_BACK_OFF = (2, 5, 15, 30)
+"""Seconds before an action whose answer was lost is sent again; after the last it is not."""
+PATIENCE = timedelta(minutes=30)
+"""How long Azure may keep us from sending."""
+DEADLINE = timedelta(hours=2)
+"""How long an accepted action may take. Compute's own limit is well below."""
+CHECK_SECONDS, CHECKS = 5, 12
+"""How often, and how long apart, the machine's state is read until it is what the action leads to."""
+NOT_THERE = 404
+CONFLICT = 409
+
+
+async def run(app: App, job: FollowOperation) -> None:
+    """Queue job: the next step of an action."""
+    try:
+        operation = await progress.read(app, job.operation_id)
+    except NotFound:
+        return
+    plan = plan_of(operation)
+    if operation.status in TERMINAL:
+        await _afterwards(app, operation, plan)
+        return
+    now = app.clock.now()
+    if plan.phase == "sending" and plan.sending_until is not None and plan.sending_until > now:
+        await _later(app, operation, (plan.sending_until - now).total_seconds() + 1)
+        return
+    try:
+        credential = await _credential(app, plan)
+        if plan.phase == "sending" and not _capability(plan).repeatable:
+            # Whoever sent it died before the answer was stored: sending again could do it twice.
+            await _lost(app, operation, plan)
+        elif plan.phase in ("queued", "sending"):
+            await _send(app, operation, plan, credential)
+        elif plan.phase == "following":
+            await _follow(app, operation, plan, credential)
+        else:
+            await _verify(app, operation, plan, credential)
+    except NeedsConsent as error:
+        await connections.needs_consent(app, await _connection_of(app, plan), error)
+        await _stuck(app, operation, plan, error)
+    except Throttled as error:
+        await _wait(app, operation, plan, error)
+    except MicrosoftError as error:
+        await _refused(app, operation, plan, error)
+    except NotFound as error:
+        await _stuck(app, operation, plan, MicrosoftError(error.message, remote_code="notFound"))
+
+
+async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
+    plan = plan.changed(
+        phase="sending",
+        attempts=plan.attempts + 1,
+        request_id=str(uuid.uuid4()),
+        sending_until=app.clock.now() + SENDING,
+    )
+    # A token first: a sign-in that fails is no lost answer.
+    await credential.get_token(f"{app.settings.resources['arm']}/.default")
+    claimed = await _store(app, operation, plan)
+    if claimed is None:
+        return
+    name = _capability(plan).operation_name
+    try:
+        begun = await compute.begin(
+            app.settings, app.transport.azure, credential, plan.resource_id, name, plan.request_id
+        )
+    except compute.Unanswered:
+        if _capability(plan).repeatable and plan.attempts <= len(SEND_BACK_OFF):
+            await _store_and_wait(app, claimed, plan.changed(phase="queued"), SEND_BACK_OFF[plan.attempts - 1])
+        else:
+            await _lost(app, claimed, plan)
+        return
+    except Throttled as error:
+        await _wait(app, claimed, plan.changed(phase="queued"), error)
+        return
+    except NeedsConsent:
+        raise
+    except MicrosoftError as error:
+        if error.status == CONFLICT and plan.attempts > 1:
+            # An earlier sending was taken after all, and this one met it at work.
+            await _lost(app, claimed, plan)
+            return
+        await _end(app, claimed, plan, "failed", _failure(error))
+        return
+    await _advance(app, claimed, plan, begun)
+
+
+async def _follow(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
+    if app.clock.now() - operation.created_at > DEADLINE:
+        await _lost(app, operation, plan)
+        return
+    name = _capability(plan).operation_name
+    step = await compute.follow(app.settings, app.transport.azure, credential, plan.resource_id, name, plan.token)
+    await _advance(app, operation, plan, step)
+
+
+async def _advance(app: App, operation: Operation, plan: Plan, step: compute.Progress) -> None:
+    if step.error is not None:
+        await _end(app, operation, plan, "failed", Failure(**step.error))
+        return
+    plan = plan.changed(
+        phase="verifying" if step.finished else "following", token=step.token, percent=step.percent, checks=0
+    )
+    await _store_and_wait(app, operation, plan, 0 if step.finished else step.delay)
+
+
+async def _verify(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
+    """Believe the machine, not the receipt."""
+    row = _capability(plan)
+    state = await compute.power_state(app.settings, app.transport.azure, credential, plan.resource_id)
+    if state == row.ends_in and not (plan.lost and not row.repeatable):
+        await _end(app, operation, plan, "succeeded", None, state)
+        return
+    if plan.checks < CHECKS and state != row.ends_in:
+        await _store_and_wait(app, operation, plan.changed(checks=plan.checks + 1), CHECK_SECONDS)
+        return
+    if plan.lost:
+        said = f"Azure's answer was lost. The machine is {state} now; whether the action was done cannot be known."
+        await _end(app, operation, plan, "outcomeUnknown", Failure(code="outcomeUnknown", message=said), state)
+        return
+    said = f"Azure reported success, but the machine is {state} and not {row.ends_in}."
+    await _end(app, operation, plan, "failed", Failure(code="stateNotReached", message=said), state)
+
+
+async def _lost(app: App, operation: Operation, plan: Plan) -> None:
+    """Azure's verdict cannot be had: what remains is to look at the machine."""
+    await _store_and_wait(app, operation, plan.changed(phase="verifying", lost=True, checks=0), 0)
+
+
+async def _wait(app: App, operation: Operation, plan: Plan, error: Throttled) -> None:
+    if app.clock.now() - operation.created_at > (PATIENCE if plan.phase == "queued" else DEADLINE):
+        await _stuck(app, operation, plan, error)
+        return
+    await _store_and_wait(app, operation, plan, error.retry_after)
+
+
+async def _refused(app: App, operation: Operation, plan: Plan, error: MicrosoftError) -> None:
+    if plan.phase == "following":
+        # The status could not be read, which says nothing of the action.
+        await _lost(app, operation, plan)
+        return
+    await _stuck(app, operation, plan, error)
+
+
+async def _stuck(app: App, operation: Operation, plan: Plan, error: MicrosoftError) -> None:
+    """No way on: it failed when it was never taken, else nobody knows (a machine that is gone is a failure)."""
+    unknown = plan.phase != "queued" and error.status != NOT_THERE
+    await _end(app, operation, plan, "outcomeUnknown" if unknown else "failed", _failure(error))
+
+
+async def _end(
+    app: App, operation: Operation, plan: Plan, status: Status, failure: Failure | None, power_state: str | None = None
+) -> None:
+    result: dict[str, Any] = {"deviceId": plan.device_id}
+    if plan.request_id:
+        result["clientRequestId"] = plan.request_id
+    if power_state is not None:
+        result["powerState"] = power_state
+    await audit.record(
+        app,
+        operation.created_by,
+        operation.kind,
+        plan.device_id,
+        outcome="succeeded" if status == "succeeded" else "failed",
+        reason=operation.reason,
+        ticket_number=operation.ticket_number,
+        request_id=operation.correlation_id,
+        operationId=operation.id,
+        status=status,
+    )
+    ended = await progress.update(
+        app,
+        operation.id,
+        status=status,
+        result=result,
+        error=failure.shown() if failure else None,
+        state=plan.changed(sending_until=None).into(),
+    )
+    await _afterwards(app, ended, plan)
+
+
+async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
+    """What follows an end; doing it twice tells nobody twice."""
+    guard = await app.tables.get(GUARDS, "device", plan.device_id)
+    if guard is not None and guard.operation_id == operation.id:
+        await app.tables.delete(GUARDS, guard.changed(etag=None))
+    await app.queues.send(
+        Announce(
+            event="tenantry.operation.completed",
+            event_id=f"{operation.id}|completed",
+            subject=plan.device_id,
+            site_ids=operation.site_ids,
+            data=_plain(progress.view(operation)),
+            correlation_id=operation.correlation_id,
+        )
+    )
+    # The list shows the machine's new state from the poll, not from here.
+    await app.queues.send(
+        PollSubscription(subscription_id=plan.subscription_id, correlation_id=operation.correlation_id)
+    )
+
+
+async def give_up(app: App, job: FollowOperation, reason: str) -> None:
+    """The operation's message was poisoned."""
+    try:
+        operation = await progress.read(app, job.operation_id)
+    except NotFound:
+        return
+    if operation.status not in TERMINAL:
+        await _stuck(app, operation, plan_of(operation), MicrosoftError(reason, remote_code="gaveUp"))
+
+
+async def _store(app: App, operation: Operation, plan: Plan) -> Operation | None:
+    """Write where it stands; None when another worker was faster."""
+    changed = operation.changed(
+        status="running",
+        last_updated_at=app.clock.now(),
+        percent_complete=plan.percent,
+        state=plan.into(),
+    )
+    try:
+        return await app.tables.put(OPERATIONS, changed)
+    except PreconditionFailed:
+        return None
+
+
+async def _store_and_wait(app: App, operation: Operation, plan: Plan, seconds: float) -> None:
+    if await _store(app, operation, plan) is not None:
+        await _later(app, operation, seconds)
+
+
+async def _later(app: App, operation: Operation, seconds: float) -> None:
+    job = FollowOperation(operation_id=operation.id, correlation_id=operation.correlation_id)
+    await app.queues.send(job, delay=seconds)
+
+
+async def _credential(app: App, plan: Plan) -> TenantCredential:
+    tenant = await tenants.get(app, plan.tenant_id)
+    subscription = await app.tables.get(tenants.SUBSCRIPTIONS, "subscription", plan.subscription_id)
+    if subscription is None:
+        raise NotFound("The subscription is no longer known here.")
+    return await tenants.arm_credential(app, tenant, subscription)
+
+
+async def _connection_of(app: App, plan: Plan) -> str:
+    return (await tenants.get(app, plan.tenant_id)).connection_id
+
+
+def _capability(plan: Plan) -> capabilities.Capability:
+    row = capabilities.find(plan.resource_type, plan.verb)
+    if row is None:
+        raise ValueError(f"{plan.verb} of {plan.resource_type} is no longer known")
+    return row
+
+
+def _failure(error: MicrosoftError) -> Failure:
+    return Failure(code=error.remote_code or error.code, message=error.message, fix=error.fix)
+
+
+def _plain(shown: dict[str, Any]) -> dict[str, Any]:
+    """What fits a queue message: times as text."""
+    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in shown.items()}

@@ -1,0 +1,71 @@
+"""What an action on a device needs beside the operation's own row."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from shared.capabilities import Verb
+from shared.progress import Operation
+from shared.store.tables import Kind, Record
+
+Phase = Literal["queued", "sending", "following", "verifying"]
+
+
+class Plan(Record):
+    """Where an action stands; kept in `Operation.state`. Times are UTC."""
+
+    verb: Verb
+    device_id: str
+    resource_id: str
+    resource_type: str
+    subscription_id: str
+    tenant_id: str
+    phase: Phase = "queued"
+    attempts: int = 0
+    """How often it was sent."""
+    request_id: str = ""
+    """`x-ms-client-request-id` of the last time it was sent: what Azure's support asks for."""
+    sending_until: datetime | None = None
+    """While it is being sent: after this the sender is taken for dead."""
+    token: str = ""
+    """The SDK's continuation token."""
+    percent: int | None = None
+    checks: int = 0
+    """How often the machine's state was read in vain since Azure said it was done."""
+    lost: bool = False
+    """Azure's own verdict can no longer be had; only the machine's state can be read."""
+
+    def into(self) -> dict[str, object]:
+        """As kept in the operation's row."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def plan_of(operation: Operation) -> Plan:
+    """The plan in an operation's row."""
+    return Plan.model_validate(operation.state)
+
+
+class Guard(Record):
+    """Marks a device as busy with an operation, so that two never run at once. `at` is UTC."""
+
+    device_id: str
+    operation_id: str = ""
+    at: datetime
+
+
+GUARDS = Kind("OperationGuards", Guard, lambda g: ("device", g.device_id))
+
+
+class Failure(Record):
+    """Why an action failed: Azure's code and text, and what to do where we know it."""
+
+    code: str
+    message: str
+    fix: str = Field(default="")
+
+    def shown(self) -> dict[str, str]:
+        """As the API shows it."""
+        return self.model_dump(exclude={"fix"} if not self.fix else None)
