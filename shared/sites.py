@@ -1,11 +1,28 @@
-"""Clients' sites and which tenant and subscriptions each stands for."""
+"""Clients' sites, and which tenant and subscriptions each stands for.
+
+Every change of any site counts up one revision row in the same transaction: two people cannot map one subscription to
+two sites at once, and a reader knows by one point read whether the map it holds is still the present one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+from shared import tenants
+from shared.access import Principal
 from shared.app import App
-from shared.store.tables import Kind, Record
+from shared.connections.record import trail
+from shared.errors import Conflict, InvalidInput, NotFound, PreconditionFailed
+from shared.jobs import CloseAlerts
+from shared.store.tables import Kind, Record, Write, delete, insert, put
+from shared.tenants import Subscription, Tenant
+
+ABOVE = "!~"
+"""Sites' keys sort above this, the revision's below."""
+TRIES = 8
+MAX_SUBSCRIPTIONS = 500
+"""What one site's row holds."""
 
 
 class Site(Record):
@@ -16,6 +33,7 @@ class Site(Record):
     site_name: str
     tenant_id: str | None = None
     subscription_ids: list[str] | None = None
+    """Lower-case."""
 
     def covers(self, tenant_id: str, subscription_id: str) -> bool:
         """Whether the subscription (any case) belongs to this site."""
@@ -32,8 +50,6 @@ class Revision(Record):
 
 SITES = Kind("Sites", Site, lambda s: ("site", s.id))
 REVISION = Kind("Sites", Revision, lambda r: ("site", "!revision"))
-ABOVE = "!~"
-"""Sites' keys sort above this, the revision's below."""
 
 
 class SiteMap:
@@ -59,6 +75,17 @@ class SiteMap:
         """Every mapped tenant."""
         return frozenset(self._by_tenant)
 
+    def overlap(self, wanted: Site) -> tuple[Site, str] | None:
+        """Another site that has a subscription of a wanted mapping, and which (`every one`), or None."""
+        for other in self.of_tenant(wanted.tenant_id or ""):
+            if other.id == wanted.id:
+                continue
+            if other.subscription_ids is None or wanted.subscription_ids is None:
+                return other, "every one"
+            if shared := sorted(set(other.subscription_ids) & set(wanted.subscription_ids)):
+                return other, ", ".join(shared)
+        return None
+
 
 async def every(app: App) -> list[Site]:
     """All sites, by id."""
@@ -70,7 +97,270 @@ async def load(app: App) -> SiteMap:
     revision = await app.tables.get(REVISION, "site", "!revision")
     mark = revision.etag if revision else None
     kept: tuple[str | None, SiteMap] | None = app.memory.get("sites")
-    if kept is None or kept[0] != mark:
+    if kept is None or kept[0] != mark or mark is None:
         kept = (mark, SiteMap(await every(app)))
         app.memory["sites"] = kept
     return kept[1]
+
+
+async def get(app: App, site_id: str) -> Site:
+    """One site. Raises NotFound."""
+    site = await app.tables.get(SITES, "site", site_id)
+    if site is None:
+        raise NotFound(f"There is no site {site_id}.")
+    return site
+
+
+async def find(app: App, site_id: str) -> Site | None:
+    """One site, or None."""
+    return await app.tables.get(SITES, "site", site_id)
+
+
+async def seen_by(app: App, caller: Principal) -> list[Site]:
+    """The sites in a caller's scope."""
+    return [site for site in (await load(app)).by_id.values() if caller.sees_site(site.id)]
+
+
+async def tenants_seen_by(app: App, caller: Principal) -> frozenset[str] | None:
+    """The tenants that a caller's sites are mapped to; None means all."""
+    if caller.sites is None:
+        return None
+    return frozenset(site.tenant_id for site in await seen_by(app, caller) if site.tenant_id is not None)
+
+
+async def subscriptions_seen_by(app: App, caller: Principal, tenant_id: str) -> list[Subscription]:
+    """The subscriptions of a tenant that belong to a caller's sites."""
+    rows, present = await tenants.subscriptions(app, tenant_id), await load(app)
+    if caller.sites is None:
+        return rows
+    return [row for row in rows if (site := present.of(tenant_id, row.id)) and caller.sees_site(site.id)]
+
+
+async def matching(app: App, caller: Principal, *, client_names: list[str] | None, search: str | None) -> list[Site]:
+    """The sites in scope that match: any of the clients, and the text in a name or the id (case does not count)."""
+    wanted, text = set(client_names or []), (search or "").casefold()
+    return [
+        site
+        for site in await seen_by(app, caller)
+        if (not wanted or site.client_name in wanted)
+        and text in f"{site.client_name}\n{site.site_name}\n{site.id}".casefold()
+    ]
+
+
+async def write(app: App, decide: Callable[[SiteMap], list[Write]]) -> SiteMap:
+    """Change sites: `decide` gives the writes (at most 99) for the map as it is, none to leave it.
+
+    It may be called again when somebody else was faster. Gives the map that `decide` saw last. Raises what it raises,
+    and Conflict when others are always faster.
+    """
+    for _ in range(TRIES):
+        revision = await app.tables.get(REVISION, "site", "!revision")
+        before = SiteMap(await every(app))
+        writes = decide(before)
+        if not writes:
+            return before
+        counted = (
+            insert(REVISION, Revision(number=1))
+            if revision is None
+            else put(REVISION, revision.changed(number=revision.number + 1))
+        )
+        try:
+            await app.tables.transact([*writes, counted])
+        except PreconditionFailed:
+            continue
+        return before
+    raise Conflict("Sites are being changed by many at once. Try again.")
+
+
+async def save(
+    app: App,
+    site_id: str,
+    client_name: str,
+    site_name: str,
+    *,
+    by: Principal,
+    etag: str | None = None,
+    **why: str | None,
+) -> tuple[Site, bool]:
+    """Create or rename a site; gives it and whether it is new. `etag` None: whatever version is there.
+
+    Raises PreconditionFailed when the site is not that version.
+    """
+
+    def decide(present: SiteMap) -> list[Write]:
+        old = present.by_id.get(site_id)
+        if etag is not None and (old is None or old.etag != etag):
+            raise PreconditionFailed("The site has changed. Read it again.")
+        base = old or Site(id=site_id, client_name="", site_name="")
+        new = base.changed(client_name=client_name, site_name=site_name)
+        return [] if new == old else [put(SITES, new) if old else insert(SITES, new)]
+
+    before = await write(app, decide)
+    await trail(app, by, "site.set", site_id, "succeeded", why)
+    return await get(app, site_id), site_id not in before.by_id
+
+
+async def map_tenant(
+    app: App, site_id: str, tenant_id: str, subscription_ids: list[str] | None, *, by: Principal, **why: str | None
+) -> Site:
+    """Let a site stand for a synced tenant, or for some of its subscriptions.
+
+    Raises NotFound for the site, InvalidInput for an unknown tenant or a subscription that is not its own, Conflict
+    when the tenant is not synced or another site has one of the subscriptions.
+    """
+    tenant = await _mappable(app, tenant_id.lower())
+    known = await tenants.subscriptions(app, tenant.id)
+    narrowed = _narrowed(subscription_ids, known)
+
+    def decide(present: SiteMap) -> list[Write]:
+        old = present.by_id.get(site_id)
+        if old is None:
+            raise NotFound(f"There is no site {site_id}.")
+        return mapping(present, old, tenant.id, narrowed)
+
+    before = await write(app, decide)
+    await close_what_left(app, before)
+    await trail(app, by, "site.map", site_id, "succeeded", why)
+    return await get(app, site_id)
+
+
+def mapping(present: SiteMap, old: Site, tenant_id: str, subscription_ids: list[str] | None) -> list[Write]:
+    """The write that maps a site; none when it says so already. Raises Conflict when another site overlaps."""
+    new = old.changed(tenant_id=tenant_id, subscription_ids=subscription_ids)
+    if new == old:
+        return []
+    if taken := present.overlap(new):
+        other, which = taken
+        raise Conflict(
+            f"The site {other.id} ({other.client_name}, {other.site_name}) has {which} of these subscriptions. "
+            "Unmap or narrow it first.",
+            code="overlap",
+            target="subscriptionIds",
+        )
+    return [put(SITES, new)]
+
+
+async def unmap(app: App, site_id: str, *, by: Principal, **why: str | None) -> Site:
+    """Let a site stand for no tenant; its devices leave the lists and their alerts close. Raises NotFound."""
+
+    def decide(present: SiteMap) -> list[Write]:
+        old = present.by_id.get(site_id)
+        if old is None:
+            raise NotFound(f"There is no site {site_id}.")
+        return [put(SITES, old.changed(tenant_id=None, subscription_ids=None))] if old.tenant_id else []
+
+    before = await write(app, decide)
+    await close_what_left(app, before)
+    await trail(app, by, "site.unmap", site_id, "succeeded", why)
+    return await get(app, site_id)
+
+
+async def remove(app: App, site_id: str, *, by: Principal, **why: str | None) -> None:
+    """Delete a site that is not mapped. Raises NotFound; Conflict while it is mapped."""
+
+    def decide(present: SiteMap) -> list[Write]:
+        old = present.by_id.get(site_id)
+        if old is None:
+            raise NotFound(f"There is no site {site_id}.")
+        if old.tenant_id is not None:
+            raise Conflict("The site is mapped to a tenant. Delete its mapping first.", code="siteMapped")
+        return [delete(SITES, old)]
+
+    await write(app, decide)
+    await trail(app, by, "site.delete", site_id, "succeeded", why)
+
+
+async def unmap_tenants(app: App, tenant_ids: frozenset[str]) -> None:
+    """Unmap every site of tenants that are being forgotten."""
+    while True:
+
+        def decide(present: SiteMap) -> list[Write]:
+            mapped = [site for site in present.by_id.values() if site.tenant_id in tenant_ids][:90]
+            return [put(SITES, site.changed(tenant_id=None, subscription_ids=None)) for site in mapped]
+
+        before = await write(app, decide)
+        if not before.tenant_ids & tenant_ids:
+            return
+
+
+async def _mappable(app: App, tenant_id: str) -> Tenant:
+    try:
+        tenant = await tenants.get(app, tenant_id)
+    except NotFound as error:
+        raise InvalidInput(error.message, code="unknownTenant", target="tenantId") from error
+    if tenant.status != "synced":
+        raise Conflict(f"{tenant.display_name} is {tenant.status}. Sync it first.", code="notSynced", target="tenantId")
+    return tenant
+
+
+def _narrowed(subscription_ids: list[str] | None, known: list[Subscription]) -> list[str] | None:
+    if subscription_ids is None:
+        return None
+    wanted = sorted({subscription_id.lower() for subscription_id in subscription_ids})
+    own = {row.id for row in known}
+    if unknown := [subscription_id for subscription_id in wanted if subscription_id not in own]:
+        raise InvalidInput(
+            f"The tenant has no subscription {', '.join(unknown)}.",
+            code="unknownSubscription",
+            target="subscriptionIds",
+            details=[{"code": "unknownSubscription", "message": "unknown", "target": name} for name in unknown],
+        )
+    return wanted
+
+
+async def close_what_left(app: App, before: SiteMap) -> None:
+    """Close the alerts of subscriptions that belonged to a site and belong to none now."""
+    after = await load(app)
+    for tenant_id in before.tenant_ids:
+        if before.of_tenant(tenant_id) == after.of_tenant(tenant_id):
+            continue
+        for row in await tenants.subscriptions(app, tenant_id):
+            if before.of(tenant_id, row.id) and not after.of(tenant_id, row.id):
+                await app.queues.send(CloseAlerts(subscription_id=row.id, reason="siteUnmapped"))
+
+
+def view(site: Site, tenant: Tenant | None, known: list[Subscription]) -> dict[str, Any]:
+    """As the API shows it; `tenant` and `known` are the mapped tenant and all its subscriptions."""
+    shown: dict[str, Any] = {"id": site.id, "clientName": site.client_name, "siteName": site.site_name}
+    if site.tenant_id is None:
+        return shown
+    shown["tenantId"] = site.tenant_id
+    if tenant is not None:
+        shown["tenantName"] = tenant.display_name
+    if site.subscription_ids is not None:
+        shown["subscriptionIds"] = site.subscription_ids
+    reason = not_polled(site, tenant, known)
+    return shown | {"azure": {"polled": True} if reason is None else {"polled": False, "reason": reason}}
+
+
+def not_polled(site: Site, tenant: Tenant | None, known: list[Subscription]) -> str | None:
+    """Why no Azure resource of a mapped site is read; None when some are. Pure."""
+    if tenant is None:
+        return "The tenant is not known any more."
+    if tenant.status != "synced":
+        return f"{tenant.display_name} is {tenant.status}. Sync it."
+    mine = [row for row in known if site.covers(tenant.id, row.id) and not row.gone]
+    if any(row.access != "none" for row in mine):
+        return None
+    if mine:
+        return mine[0].access_reason or "No role lets Tenantry read the subscriptions."
+    if tenant.relationship == "gdapOnly":
+        return f"{tenant.display_name} is not a reseller customer and delegates no subscription with Azure Lighthouse."
+    return f"{tenant.display_name} has no Azure subscription that Tenantry can see."
+
+
+async def describe(app: App, site: Site) -> dict[str, Any]:
+    """One site as the API shows it."""
+    if site.tenant_id is None:
+        return view(site, None, [])
+    tenant = await app.tables.get(tenants.TENANTS, "tenant", site.tenant_id)
+    return view(site, tenant, await tenants.subscriptions(app, site.tenant_id))
+
+
+async def describer(app: App) -> Callable[[Site], dict[str, Any]]:
+    """What shows many sites, having read tenants and subscriptions once."""
+    known = {tenant.id: tenant for tenant in await tenants.every(app)}
+    owned: dict[str, list[Subscription]] = {}
+    for row in await tenants.subscriptions(app):
+        owned.setdefault(row.tenant_id, []).append(row)
+    return lambda site: view(site, known.get(site.tenant_id or ""), owned.get(site.tenant_id or "", []))

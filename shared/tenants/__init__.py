@@ -4,7 +4,7 @@
 subscription is reached, `diagnosis` what is wrong with one tenant.
 """
 
-from shared.tenants.access import discover
+from shared.tenants.access import choose, discover, look
 from shared.tenants.diagnosis import diagnose, explain
 from shared.tenants.records import (
     SUBSCRIPTIONS,
@@ -19,8 +19,10 @@ from shared.tenants.records import (
     get,
     graph_of,
     links,
+    matching,
     partner_graph,
     problem,
+    subscription_counts,
     subscriptions,
     view,
     view_subscription,
@@ -34,6 +36,7 @@ __all__ = [
     "Tenant",
     "arm_credential",
     "change",
+    "choose",
     "client_credential",
     "consent_url",
     "diagnose",
@@ -44,11 +47,14 @@ __all__ = [
     "give_up_refresh",
     "graph_of",
     "links",
+    "look",
+    "matching",
     "partner_graph",
     "problem",
     "refresh_all",
     "run_refresh",
     "start_refresh",
+    "subscription_counts",
     "subscriptions",
     "view",
     "view_subscription",

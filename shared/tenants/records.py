@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlencode
@@ -106,6 +108,31 @@ async def every(app: App, connection_id: str | None = None) -> list[Tenant]:
     if connection_id is None:
         return await app.tables.all(TENANTS, "tenant")
     return await app.tables.all(TENANTS, "tenant", where="connection eq @c", parameters={"c": connection_id})
+
+
+async def matching(
+    app: App,
+    *,
+    connection_ids: list[str] | None,
+    statuses: Sequence[str] | None,
+    search: str | None,
+    within: frozenset[str] | None,
+) -> list[Tenant]:
+    """Tenants of one of the connections and states, with the text in a name, domain or id; `within` is the scope."""
+    text = (search or "").casefold()
+    return [
+        tenant
+        for tenant in await every(app)
+        if (within is None or tenant.id in within)
+        and (not connection_ids or tenant.connection_id in connection_ids)
+        and (not statuses or tenant.status in statuses)
+        and text in f"{tenant.display_name}\n{tenant.default_domain}\n{tenant.initial_domain}\n{tenant.id}".casefold()
+    ]
+
+
+async def subscription_counts(app: App) -> dict[str, int]:
+    """Tenant id -> number of its subscriptions that are not gone."""
+    return Counter(row.tenant_id for row in await subscriptions(app) if not row.gone)
 
 
 async def subscriptions(app: App, tenant_id: str | None = None) -> list[Subscription]:
