@@ -1,0 +1,403 @@
+"""The poll of a subscription against the simulated Azure and Azurite: calls made, rows written, failures outlived."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import httpx
+import pytest
+import pytest_asyncio
+
+from sandbox.azure_types import VM
+from sandbox.host import reset
+from sandbox.scenarios import available, platform_fault
+from sandbox.server import Sandbox
+from sandbox.world import Fault, Resource
+from sandbox.world import Subscription as CloudSubscription
+from shared import app as composition
+from shared import connections, devices, health, jobs, retention, sites
+from shared import settings as settings_module
+from shared.access import ADMIN, DEVICES_READ, Principal
+from shared.app import App
+from shared.connections import CONNECTIONS, Connection
+from shared.devices import index, places
+from shared.devices.listing import Row
+from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, EVENT_PREFIX, EVENTS
+from shared.health import poll
+from shared.microsoft.identity import refresh_secret_name
+from shared.sites import SITES, Site
+from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
+from tests.app_fixtures import settings_for
+from tests.sandbox.browser import consented, sign_in, tenant_called
+
+ALICE = Principal("alice", "Alice", frozenset({ADMIN, DEVICES_READ}), None)
+
+
+class Rows:
+    """Requests to Table Storage: (method, table), `$batch` for a transaction."""
+
+    def __init__(self, app: App, azurite: str) -> None:
+        self.seen: list[tuple[str, str]] = []
+        self._tables = next(part for part in azurite.split(";") if part.startswith("TableEndpoint=")).partition("=")[2]
+        trace = aiohttp.TraceConfig()
+        trace.on_request_start.append(self._note)
+        trace.freeze()
+        app.transport._session.trace_configs.append(trace)
+
+    async def _note(self, _session: object, _context: object, sent: aiohttp.TraceRequestStartParams) -> None:
+        url = str(sent.url)
+        if url.startswith(self._tables):
+            self.seen.append((sent.method, sent.url.path.rpartition("/")[2].partition("(")[0]))
+
+
+@dataclass
+class Clients:
+    """Contoso, synced and mapped, and what is needed to look behind the poll."""
+
+    app: App
+    sandbox: Sandbox
+    rows: Rows
+
+    @property
+    def cloud(self) -> CloudSubscription:
+        """Contoso's subscription with the most resources."""
+        world = self.sandbox.cloud.world
+        return world.subscriptions[tenant_called(world, "Contoso").subscription_ids[0]]
+
+    async def poll(self, **fields: Any) -> None:
+        await health.run_poll(self.app, jobs.PollSubscription(subscription_id=self.cloud.id, **fields))
+
+    async def row(self) -> Subscription:
+        found = await self.app.tables.get(SUBSCRIPTIONS, "subscription", self.cloud.id)
+        assert found is not None
+        return found
+
+    async def listed(self) -> dict[str, Row]:
+        found = await devices.find_all(self.app, ALICE, devices.Filter())
+        return {row.entry.resource_id: row for row in found.rows}
+
+    async def stored(self, prefix: str) -> list[str]:
+        rows = self.app.tables.rows(DEVICES.table, self.cloud.id, prefix=prefix)
+        return [entity["RowKey"] async for entity in rows]
+
+    def machine(self) -> Resource:
+        machines = [r for r in self.cloud.resources.values() if r.type == VM and r.power == "running"]
+        return machines[0]
+
+    def fall_ill(self, resource: Resource) -> None:
+        world = self.sandbox.cloud.world
+        world.set_health(resource, platform_fault(world.clock.now()))
+
+    def recover(self, resource: Resource) -> None:
+        world = self.sandbox.cloud.world
+        world.set_health(resource, available(resource, world.clock.now()))
+
+    def calls(self) -> list[str]:
+        return [row["url"].partition("?")[0] for row in self.sandbox.cloud.requests if row["service"] == "arm"]
+
+    async def waiting(self, job: type[jobs.Job]) -> int:
+        """Messages in the queue of a job; it is made by its first message."""
+        name = job.QUEUE
+        queues = [queue.name async for queue in self.app.queues._service.list_queues(name_starts_with=name)]
+        if name not in queues:
+            return 0
+        return int((await self.app.queues._client(name).get_queue_properties()).approximate_message_count or 0)
+
+
+@pytest_asyncio.fixture
+async def contoso(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Clients]:
+    (await control.post("/reset", json={})).raise_for_status()
+    settings = await settings_for("http://localhost:7071", azurite, sandbox, control)
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        app = composition.build(settings_module.load())
+    await reset.empty_storage(azurite, app.transport.azure)
+    rows = Rows(app, azurite)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(app.aclose)
+        world = sandbox.cloud.world
+        tenant = tenant_called(world, "Contoso")
+        async with httpx.AsyncClient(timeout=30) as http:
+            await app.vault.set(refresh_secret_name("c1"), await sign_in(sandbox, http))
+        consented(sandbox, tenant)
+        now = app.clock.now()
+        await app.tables.put(
+            CONNECTIONS,
+            Connection(
+                id="c1",
+                name="N",
+                partner_tenant_id=world.partner.id,
+                cloud="AzureCloud",
+                status="active",
+                created_at=now,
+            ),
+        )
+        await app.tables.put(
+            TENANTS,
+            Tenant(
+                id=tenant.id,
+                display_name="Contoso",
+                default_domain=tenant.default_domain,
+                connection_id="c1",
+                relationship="reseller",
+                status="synced",
+            ),
+        )
+        cloud = world.subscriptions[tenant.subscription_ids[0]]
+        await app.tables.put(
+            SUBSCRIPTIONS,
+            Subscription(id=cloud.id, tenant_id=tenant.id, connection_id="c1", name=cloud.name, access="adminAgents"),
+        )
+        await app.tables.put(SITES, Site(id="contoso-hq", client_name="Contoso", site_name="HQ", tenant_id=tenant.id))
+        yield Clients(app, sandbox, rows)
+
+
+async def test_every_resource_is_listed_with_its_health(contoso: Clients) -> None:
+    await contoso.poll()
+    listed = await contoso.listed()
+    assert set(listed) == {resource.id for resource in contoso.cloud.resources.values()}
+    for resource in contoso.cloud.resources.values():
+        entry = listed[resource.id].entry
+        expected = "notReported" if resource.health is None else (resource.health.state or "unknown").lower()
+        assert entry.status == expected
+        assert entry.power_state == (resource.power if resource.type == VM else None)
+
+
+async def test_an_unchanged_poll_makes_three_calls_reads_one_row_and_writes_one(contoso: Clients) -> None:
+    await contoso.poll()
+    await contoso.poll()
+    before, contoso.rows.seen[:] = len(contoso.calls()), []
+    await contoso.poll()
+    assert len(contoso.calls()) - before == 3
+    assert contoso.rows.seen == [("GET", "Subscriptions"), ("PUT", "Subscriptions")]
+    row = await contoso.row()
+    assert row.last_refreshed_at is not None
+    assert row.failing_since is None
+
+
+async def test_a_subscription_without_machines_is_not_asked_for_power_states(contoso: Clients) -> None:
+    for resource in [r for r in contoso.cloud.resources.values() if r.type == VM]:
+        del contoso.cloud.resources[resource.id.lower()]
+    contoso.cloud.version += 1
+    await contoso.poll()
+    assert len(contoso.calls()) == 2
+
+
+async def test_a_change_is_written_with_its_event_and_shown(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    events = len(await contoso.stored(EVENT_PREFIX))
+    await contoso.poll()
+    entry = (await contoso.listed())[resource.id].entry
+    assert entry.status == "unavailable"
+    assert len(await contoso.stored(EVENT_PREFIX)) == events + 1
+    assert await contoso.waiting(jobs.ApplyEvents) >= 1
+    shown = await devices.get(contoso.app, ALICE, entry.id)
+    [change] = await devices.history(contoso.app, shown, limit=10)
+    assert (change.before, change.after, change.context) == ("available", "unavailable", "Platform Initiated")
+    assert devices.view(contoso.app, shown)["recommendedActions"]
+
+
+async def test_one_changed_device_writes_one_transaction_one_index_and_the_subscription(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.fall_ill(contoso.machine())
+    contoso.rows.seen.clear()
+    await contoso.poll()
+    written = [seen for seen in contoso.rows.seen if seen[0] != "GET"]
+    assert written == [("POST", "$batch"), ("PUT", "DeviceIndex"), ("PUT", "Subscriptions")]
+
+
+async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_next(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    row = await contoso.row()
+    observation = await poll._observe(contoso.app, await _place(contoso))
+    await poll._store(contoso.app, row, observation)
+    client = contoso.app.queues._client(jobs.ApplyEvents.QUEUE)
+    await client.clear_messages()
+    assert (await contoso.row()).digest != observation.digest
+    await contoso.poll()
+    assert await contoso.waiting(jobs.ApplyEvents) == 1
+    assert (await contoso.row()).digest == observation.digest
+    [change] = await contoso.app.tables.all(
+        CHANGES, contoso.cloud.id, prefix=f"{CHANGE_PREFIX}{devices.device_id(contoso.cloud.id, resource.id)}"
+    )
+    assert change.after == "unavailable"
+
+
+async def _place(contoso: Clients) -> devices.Place:
+    place = await places.of(contoso.app, contoso.cloud.id)
+    assert place is not None
+    return place
+
+
+async def test_an_older_observation_never_overwrites_a_newer_one(contoso: Clients) -> None:
+    await contoso.poll()
+    row = await contoso.row()
+    old = await poll._observe(contoso.app, await _place(contoso))
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    await contoso.poll()
+    assert await poll._store(contoso.app, row, old) is None
+    await poll._note(contoso.app, row, old, 1)
+    assert (await contoso.listed())[resource.id].entry.status == "unavailable"
+    assert (await contoso.row()).device_count == len(contoso.cloud.resources)
+
+
+async def test_polls_of_the_same_subscription_at_once_end_in_one_change(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    await asyncio.gather(*(contoso.poll() for _ in range(4)))
+    changes = await contoso.stored(f"{CHANGE_PREFIX}{devices.device_id(contoso.cloud.id, resource.id)}")
+    assert len(changes) == 1
+    assert (await contoso.listed())[resource.id].entry.status == "unavailable"
+
+
+async def test_a_deleted_resource_leaves_the_list_with_an_event(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    del contoso.cloud.resources[resource.id.lower()]
+    contoso.cloud.version += 1
+    await contoso.poll()
+    assert resource.id not in await contoso.listed()
+    events = await contoso.app.tables.all(EVENTS, contoso.cloud.id, prefix=EVENT_PREFIX)
+    assert [e.change.after for e in events if e.device.resource_id == resource.id] == [None]
+
+
+@pytest.mark.parametrize(
+    "status, code",
+    [(403, "AuthorizationFailed"), (404, "SubscriptionNotFound")],
+)
+async def test_a_refused_subscription_keeps_its_devices_and_says_why(contoso: Clients, status: int, code: str) -> None:
+    await contoso.poll()
+    before = await contoso.listed()
+    refreshed = (await contoso.row()).last_refreshed_at
+    body = {"error": {"code": code, "message": "No."}}
+    contoso.sandbox.cloud.faults.append(
+        Fault(service="arm", path="availabilityStatuses", status=status, body=body, times=1)
+    )
+    await contoso.poll()
+    row = await contoso.row()
+    assert row.failing_since is not None
+    assert row.last_error is not None
+    assert row.last_error["code"] == code
+    assert row.last_error["fix"]
+    assert row.last_refreshed_at == refreshed
+    after = await contoso.listed()
+    assert set(after) == set(before)
+    summary = await devices.summary(contoso.app, ALICE, devices.Filter())
+    [failing] = summary["failing"]
+    assert (failing["code"], failing["tenantName"]) == (code, "Contoso")
+    assert failing["ageSeconds"] >= 0
+    await contoso.poll()
+    assert (await contoso.row()).failing_since is None
+
+
+async def test_a_throttled_poll_comes_back_when_azure_says(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.sandbox.cloud.faults.append(Fault(service="arm", status=429, retry_after=7, times=1))
+    await contoso.poll()
+    assert await contoso.waiting(jobs.PollSubscription) == 1
+    assert (await contoso.row()).failing_since is None
+    client = contoso.app.queues._client(jobs.PollSubscription.QUEUE)
+    assert [m async for m in client.receive_messages()] == []
+
+
+async def test_a_poll_that_was_put_off_too_often_counts_as_failed(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.sandbox.cloud.faults.append(Fault(service="arm", status=429, retry_after=7, times=1))
+    await contoso.poll(attempt=poll.MAX_WAITS)
+    assert await contoso.waiting(jobs.PollSubscription) == 0
+    assert (await contoso.row()).failing_since is not None
+
+
+@pytest.mark.parametrize("fault", [{"status": 503}, {"kind": "disconnect"}])
+async def test_a_passing_fault_is_outlived_without_a_word(contoso: Clients, fault: dict[str, Any]) -> None:
+    contoso.sandbox.cloud.faults.append(Fault(service="arm", times=1, **fault))
+    await contoso.poll()
+    row = await contoso.row()
+    assert row.digest is not None
+    assert row.failing_since is None
+
+
+async def test_a_subscription_that_does_not_use_resource_health_yet_is_listed_and_warned_about(
+    contoso: Clients,
+) -> None:
+    body = {"error": {"code": "MissingSubscriptionRegistration", "message": "Not registered."}}
+    contoso.sandbox.cloud.faults.append(
+        Fault(service="arm", path="availabilityStatuses", status=409, body=body, times=1)
+    )
+    await contoso.poll()
+    listed = await contoso.listed()
+    assert {row.entry.status for row in listed.values()} == {"notReported"}
+    assert (await contoso.row()).last_error is not None
+    assert not await contoso.stored(EVENT_PREFIX)
+
+
+async def test_a_revoked_sign_in_marks_the_connection(contoso: Clients) -> None:
+    contoso.sandbox.cloud.world.people["dave"].refused_with = 50173
+    await contoso.poll()
+    connection = await connections.get(contoso.app, "c1")
+    assert connection.status == "needsConsent"
+    assert (await contoso.row()).failing_since is not None
+
+
+async def test_what_is_not_mapped_is_neither_polled_nor_shown(contoso: Clients) -> None:
+    await contoso.poll()
+    assert await health.poll_all(contoso.app) == 1
+    site = next(iter(await sites.every(contoso.app)))
+    await contoso.app.tables.put(SITES, site.changed(tenant_id=None))
+    contoso.app.memory.clear()
+    assert await health.poll_all(contoso.app) == 0
+    assert await contoso.listed() == {}
+    calls = len(contoso.calls())
+    await contoso.poll()
+    assert len(contoso.calls()) == calls
+
+
+async def test_devices_forgotten_under_a_poll_stay_forgotten_until_the_next_one(contoso: Clients) -> None:
+    await contoso.poll()
+    row = await contoso.row()
+    observation = await poll._observe(contoso.app, await _place(contoso))
+    await devices.forget_subscription(contoso.app, contoso.cloud.id)
+    await poll._note(contoso.app, row, observation, 5)
+    assert await contoso.listed() == {}
+    assert await contoso.stored(DEVICE_PREFIX) == []
+    await contoso.poll()
+    assert len(await contoso.listed()) == len(contoso.cloud.resources)
+
+
+async def test_old_changes_leave_and_devices_stay(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.fall_ill(contoso.machine())
+    await contoso.poll()
+    assert await contoso.stored(CHANGE_PREFIX)
+    assert await retention.sweep(contoso.app) == 0
+    contoso.app.clock.advance(timedelta(days=contoso.app.settings.change_retention_days + 1).total_seconds())
+    assert await retention.sweep(contoso.app) > 0
+    assert await contoso.stored(CHANGE_PREFIX) == []
+    assert len(await contoso.stored(DEVICE_PREFIX)) == len(contoso.cloud.resources)
+    assert len(await contoso.stored(EVENT_PREFIX)) >= 1
+
+
+async def test_the_index_is_read_again_only_after_a_change(contoso: Clients) -> None:
+    await contoso.poll()
+    await contoso.listed()
+    contoso.rows.seen.clear()
+    await contoso.listed()
+    assert ("GET", index.TABLE) not in contoso.rows.seen
+    contoso.fall_ill(contoso.machine())
+    await contoso.poll()
+    contoso.rows.seen.clear()
+    await contoso.listed()
+    assert contoso.rows.seen.count(("GET", index.TABLE)) == 1
