@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import azure.functions as func
 
+from shared import alerts, connections, correlation, health, retention, tenants
 from shared import app as composition
-from shared import connections, correlation, health, retention, tenants
 
 blueprint = func.Blueprint()
 
@@ -36,3 +36,10 @@ async def remove_old_rows(timer: func.TimerRequest) -> None:
     """Daily: rows older than their age in shared/retention.py leave."""
     correlation.begin()
     await retention.sweep(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *", use_monitor=True)
+async def deliver_due(timer: func.TimerRequest) -> None:
+    """Every minute: deliveries whose next attempt is due go back on their queue."""
+    correlation.begin()
+    await alerts.deliver_due(composition.current())

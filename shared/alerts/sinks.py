@@ -28,8 +28,6 @@ class Sink(Record):
     enabled: bool = True
     disabled_reason: str | None = None
     """Why it was switched off by itself."""
-    deleted: bool = False
-    """Kept, unseen, until its deliveries are gone."""
     created_at: datetime
     changed_at: datetime
 
@@ -63,13 +61,12 @@ def _remembered(sink_id: str) -> str:
 
 async def every(app: App) -> list[Sink]:
     """All sinks, the disabled too."""
-    return [sink for sink in await app.tables.all(SINKS, "sink") if not sink.deleted]
+    return await app.tables.all(SINKS, "sink")
 
 
 async def find(app: App, sink_id: str) -> Sink | None:
     """One sink whoever asks, or None."""
-    sink = await app.tables.get(SINKS, "sink", sink_id)
-    return None if sink is None or sink.deleted else sink
+    return await app.tables.get(SINKS, "sink", sink_id)
 
 
 async def get(app: App, caller: Principal, sink_id: str) -> Sink:
@@ -141,7 +138,7 @@ async def save(
 
 async def remove(app: App, caller: Principal, sink: Sink, **why: str | None) -> None:
     """Take a sink away: nothing more is sent, its secret is deleted. Raises PreconditionFailed."""
-    await app.tables.put(SINKS, sink.changed(deleted=True, enabled=False, changed_at=app.clock.now()))
+    await app.tables.delete(SINKS, sink)
     await app.vault.delete(secret_name(sink.id))
     app.memory.pop(_remembered(sink.id), None)
     await audit.record(
