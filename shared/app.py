@@ -72,7 +72,9 @@ def current() -> App:
     return _current[1]
 
 
-def forget() -> None:
-    """Drop the process's App without closing it: the next `current` builds a new one."""
+async def close() -> None:
+    """Close the process's App if there is one: the next `current` builds a new one."""
     global _current
-    _current = None
+    if _current is not None:
+        built, _current = _current[1], None
+        await built.aclose()

@@ -47,7 +47,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m sandbox.host", description=__doc__)
     parser.add_argument("--port", type=int, default=7071)
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="where function_app.py lies")
-    parser.add_argument("--composition", default="shared.app", help="module with current() and forget(); may be empty")
+    parser.add_argument("--composition", default="shared.app", help="module with current() and close(); may be empty")
     arguments = parser.parse_args()
     directory: Path = arguments.directory.resolve()
     if missing := missing_settings(directory):

@@ -48,7 +48,7 @@ class Host:
 
     `port` 0 takes a free one; it is bound at once (OSError when taken), so that `url` is known before `start`.
     `settings` join the process's environment while the host runs (an application reads its settings there).
-    `directory` holds function_app.py and host.json. `composition` names the module whose `current()` and `forget()`
+    `directory` holds function_app.py and host.json. `composition` names the module whose `current()` and `close()`
     give and drop the application's App; None when it has none.
 
     Of the settings the host itself reads AzureWebJobsStorage (or another trigger's connection), the
@@ -84,7 +84,6 @@ class Host:
         self._before: dict[str, str | None] = {}
         self._schedules: set[asyncio.Task[None]] = set()
         self._runs: set[asyncio.Task[None]] = set()
-        self._touched = False
         self._server: _Server | None = None
         self._server_task: asyncio.Task[None] | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -185,7 +184,6 @@ class Host:
     async def advance(self, seconds: float) -> dict[str, Any]:
         """Step the application's clock and the sandbox's; gives the sandbox's answer, or {} without a sandbox."""
         if self.composition is not None:
-            self._touched = True
             importlib.import_module(self.composition).current().clock.advance(seconds)
         control = self.settings.get("SANDBOX_CONTROL_URL")
         if control is None or self._session is None:
@@ -286,13 +284,9 @@ class Host:
             log.debug("%s was run by hand and failed", function.name)
 
     async def _close_application(self) -> None:
-        """Close the application's App, if anything has run that may have built it."""
-        if self.composition is None or not (self._touched or self.invoker.runs):
-            return
-        module = importlib.import_module(self.composition)
-        await module.current().aclose()
-        module.forget()
-        self._touched, self.invoker.runs = False, 0
+        """Close the application's App."""
+        if self.composition is not None:
+            await importlib.import_module(self.composition).close()
 
 
 def _keep(tasks: set[asyncio.Task[None]], work: Coroutine[Any, Any, None]) -> None:

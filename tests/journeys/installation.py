@@ -79,7 +79,7 @@ class Installation:
 
     async def map_site(self, site_id: str, client: str, tenant_id: str, subscriptions: list[str] | None = None) -> None:
         """Make a site and map it."""
-        await self.call("PUT", f"/sites/{site_id}", json={"clientName": client, "siteName": "HQ"})
+        await self.call("PUT", f"/sites/{site_id}", 201, json={"clientName": client, "siteName": "HQ"})
         body: dict[str, Any] = {"tenantId": tenant_id}
         if subscriptions is not None:
             body["subscriptionIds"] = subscriptions

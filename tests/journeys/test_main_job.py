@@ -48,7 +48,7 @@ async def test_from_consent_to_a_closed_ticket(alice: Installation) -> None:
     assert (await alice.call("GET", f"/connections/{connection['id']}"))["status"] == "tested"
 
     tenants = await alice.refresh()
-    assert {"Contoso", "Fabrikam", "Adatum", "Litware", "Tailspin", "Woodgrove"} <= set(tenants)
+    assert {"Contoso", "Fabrikam", "Adatum", "Litware"} <= set(tenants)
     own = await alice.call("GET", "/tenants", params={"search": partner["name"]})
     assert [t["isPrimary"] for t in own["value"]] == [True]
 
@@ -127,7 +127,7 @@ async def test_bob_sees_and_acts_on_his_clients_sites_only(alice: Installation, 
     ours = await a_running_vm(bob)
     operation = await bob.finished(await bob.call("POST", f"/devices/{ours['id']}/actions/restart", 202, json={}))
     assert operation["status"] == "succeeded"
-    for path in ("/connections", "/audit", "/sites", "/service/poison"):
+    for path in ("/connections", "/audit", "/service/poison"):
         await bob.call("GET", path, 403)
 
 
@@ -138,7 +138,7 @@ async def test_carol_reads_two_clients_and_changes_nothing(alice: Installation, 
     assert {d["clientName"] for d in await carol.every("/devices")} == {"Contoso", "Fabrikam"}
     device = await a_running_vm(carol)
     await carol.call("POST", f"/devices/{device['id']}/actions/restart", 403, json={})
-    await carol.call("POST", "/devices/refresh", 403)
+    await carol.call("PUT", "/sites/contoso-hq", 403, json={"clientName": "X", "siteName": "Y"})
 
 
 @pytest.mark.parametrize("path", ["/devices", "/alerts", "/tenants", "/operations", "/connections", "/sinks", "/audit"])
