@@ -128,6 +128,7 @@ def create(areas: list[Area]) -> FastAPI:
         openapi_url="/api/openapi.json",
         docs_url="/api/docs",
         redoc_url=None,
+        swagger_ui_oauth2_redirect_url=None,
     )
     handlers: dict[type[Exception], Any] = {
         TenantryError: _tenantry_error,

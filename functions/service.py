@@ -73,7 +73,7 @@ async def list_poison(app: AppDep, page: PageDep) -> dict[str, Any]:
     )
 
 
-@area.post("/service/poison/{poison_id}/requeue", permission=ADMIN, status_code=202)
+@area.post("/service/poison/{poison_id}/requeue", permission=ADMIN, status_code=202, idempotent=True)
 async def requeue(app: AppDep, caller: Caller, poison_id: str) -> dict[str, Any]:
     """Put poisoned work back on its queue. 409 when that was done already."""
     return poison.view(await poison.requeue(app, poison_id, by=caller))

@@ -111,7 +111,7 @@ async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: Si
     await sinks.remove(app, caller, sink, request_id=request_id(request))
 
 
-@area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE)
+@area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)
 async def test_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId) -> dict[str, Any]:
     """Send a `tenantry.sink.test` event now; 200 with `{outcome: passed|failed, status, detail, durationMs}`."""
     sink = await sinks.get(app, caller, sink_id)

@@ -1,0 +1,447 @@
+"""What holds on every route of the API: errors, tokens, unknown names, bodies, paging, versions, repeated requests."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from functions import API
+from functions.routing import MAX_BODY_BYTES, GuardedRoute
+from sandbox.host import Host
+from tests.app_fixtures import ApiFor
+from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
+
+TENANT = "11111111-1111-4111-8111-111111111111"
+UUID_LENGTH = 36
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice(host: Host, api: ApiFor) -> httpx.AsyncClient:
+    """Alice, who may do everything."""
+    assert host.state == "Running"
+    return await api("alice")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def nobody(host: Host, api: ApiFor) -> httpx.AsyncClient:
+    """A caller without a token."""
+    assert host.state == "Running"
+    return await api()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def fresh_alice(fresh_app: Host, api: ApiFor) -> httpx.AsyncClient:
+    """Alice, beside an application with nothing stored."""
+    assert fresh_app.state == "Running"
+    return await api("alice")
+
+
+def error_of(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
+    """The error of an answer, which must be of the one shape."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/json")
+    body = answer.json()
+    assert set(body) == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert {"code", "message", "requestId"} <= set(error) <= {"code", "message", "requestId", "target", "details"}
+    assert error["requestId"] == answer.headers["x-ms-client-request-id"]
+    assert error["message"]
+    assert "Traceback" not in answer.text
+    if code is not None:
+        assert error["code"] == code
+    return error
+
+
+def named(route: Route) -> str:
+    return str(route)
+
+
+every_route = pytest.mark.parametrize("route", ROUTES, ids=named)
+guarded_route = pytest.mark.parametrize("route", GUARDED, ids=named)
+json_route = pytest.mark.parametrize("route", WITH_JSON, ids=named)
+body_route = pytest.mark.parametrize("route", WITH_BODY, ids=named)
+
+
+async def test_the_served_document_lists_exactly_the_registered_routes(nobody: httpx.AsyncClient) -> None:
+    served = (await nobody.get("/openapi.json")).json()
+    assert served == json.loads(json.dumps(document()))
+    listed = {(route.method, route.path) for route in ROUTES}
+    registered = {
+        (method, route.path) for route in API.routes if isinstance(route, GuardedRoute) for method in route.methods
+    }
+    assert listed == registered
+    others = {getattr(route, "path", "") for route in API.routes if not isinstance(route, GuardedRoute)}
+    assert others == {"/api/openapi.json", "/api/docs"}
+
+
+async def test_every_route_is_served_by_a_function_of_its_own_area(host: Host) -> None:
+    areas = {
+        trigger["route"].partition("/")[0]
+        for function in host.functions
+        for trigger in function.bindings
+        if trigger["type"] == "httpTrigger"
+    }
+    assert {route.path.split("/")[2] for route in ROUTES} <= areas
+
+
+@every_route
+def test_a_route_is_documented_and_says_who_may_call_it(route: Route) -> None:
+    operation = route.operation
+    assert operation["description"] or operation["summary"]
+    assert bool(operation.get("x-permission")) != bool(operation.get("x-anonymous"))
+    assert any(200 <= int(status) < 400 for status in operation["responses"] if status.isdigit())
+    assert "422" not in operation["responses"]
+
+
+@guarded_route
+async def test_a_caller_without_a_token_is_refused(nobody: httpx.AsyncClient, route: Route) -> None:
+    answer = await nobody.request(route.method, route.url)
+    error_of(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("route", ANONYMOUS, ids=named)
+async def test_an_anonymous_route_needs_no_token(nobody: httpx.AsyncClient, route: Route) -> None:
+    assert (await nobody.request(route.method, route.url)).status_code in (200, 302)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def claims(control: httpx.AsyncClient) -> dict[str, Any]:
+    """What a good token of alice says."""
+    token = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
+    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
+    return found
+
+
+async def refused(nobody: httpx.AsyncClient, authorization: str) -> None:
+    answer = await nobody.get("/me", headers={"Authorization": authorization})
+    error_of(answer, 401, "unauthenticated")
+
+
+async def test_a_good_token_is_taken_whatever_the_case_of_bearer(
+    nobody: httpx.AsyncClient, control: httpx.AsyncClient
+) -> None:
+    token = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
+    assert (await nobody.get("/me", headers={"Authorization": f"bearer {token}"})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "authorization", ["Bearer", "Basic YTpi", "Bearer a.b.c", "Bearer ..", "Bearer garbage", "eyJhbGciOi"]
+)
+async def test_a_garbled_token_is_refused(nobody: httpx.AsyncClient, authorization: str) -> None:
+    await refused(nobody, authorization)
+
+
+async def test_an_unsigned_token_is_refused(nobody: httpx.AsyncClient, claims: dict[str, Any]) -> None:
+    await refused(nobody, f"Bearer {jwt.encode(claims, None, algorithm='none')}")
+
+
+async def test_a_token_signed_by_somebody_else_is_refused(
+    nobody: httpx.AsyncClient, control: httpx.AsyncClient, claims: dict[str, Any]
+) -> None:
+    good = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
+    known = jwt.get_unverified_header(good)["kid"]
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    for key_id in (known, "unknown"):
+        await refused(nobody, f"Bearer {jwt.encode(claims, key, algorithm='RS256', headers={'kid': key_id})}")
+
+
+async def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(
+    nobody: httpx.AsyncClient, host: Host, claims: dict[str, Any]
+) -> None:
+    keys = f"{host.settings['LOGIN_URL']}/{host.settings['API_TENANT_ID']}/discovery/v2.0/keys"
+    async with httpx.AsyncClient() as client:
+        published = (await client.get(keys)).json()["keys"][0]
+    public = jwt.PyJWK(published).key.public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    # PyJWT itself refuses to sign so, hence by hand.
+    head = {"alg": "HS256", "typ": "JWT", "kid": published["kid"]}
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, claims)]
+    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
+    digest = base64.urlsafe_b64encode(_hmac(signature, b".".join(parts), public)).rstrip(b"=")
+    await refused(nobody, f"Bearer {b'.'.join([*parts, digest]).decode()}")
+
+
+def _hmac(algorithm: jwt.algorithms.HMACAlgorithm, message: bytes, key: bytes) -> bytes:
+    return algorithm.sign(message, key)
+
+
+async def test_a_changed_token_is_refused(nobody: httpx.AsyncClient, control: httpx.AsyncClient) -> None:
+    token = (await control.post("/tokens", json={"person": "mallory"})).json()["accessToken"]
+    head, body, signature = token.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    forged = base64.urlsafe_b64encode(json.dumps(claims | {"roles": ["Integration.Admin"]}).encode()).decode()
+    await refused(nobody, f"Bearer {head}.{forged.rstrip('=')}.{signature}")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"person": "alice", "lifetimeSeconds": -3600},
+        {"person": "frank"},
+        {"person": "alice", "audience": "https://graph.microsoft.com"},
+        {"person": "alice", "audience": "https://management.azure.com"},
+    ],
+    ids=["expired", "foreign tenant", "made for Graph", "made for ARM"],
+)
+async def test_a_well_signed_token_that_is_not_for_us_is_refused(
+    nobody: httpx.AsyncClient, host: Host, control: httpx.AsyncClient, asked: dict[str, Any]
+) -> None:
+    if "audience" in asked:
+        # Signed-in people get tokens of Microsoft's resources through the partner application only.
+        answer = await control.post("/tokens", json={"application": "managed-identity", "audience": asked["audience"]})
+    else:
+        answer = await control.post("/tokens", json=asked)
+    answer.raise_for_status()
+    assert host.state == "Running"
+    await refused(nobody, f"Bearer {answer.json()['accessToken']}")
+
+
+@every_route
+async def test_an_unknown_query_parameter_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    answer = await alice.request(route.method, route.url, params={"tenantid": "x", "siteld": "y"})
+    if route.operation.get("x-any-query"):
+        assert answer.status_code == 302
+        return
+    error = error_of(answer, 400, "invalidInput")
+    assert {detail["target"] for detail in error["details"]} == {"siteld", "tenantid"}
+
+
+@json_route
+async def test_an_unknown_body_field_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    answer = await alice.request(route.method, route.url, json={"tenantld": "x"})
+    error = error_of(answer, 400, "invalidInput")
+    assert "tenantld" in {detail["target"] for detail in error["details"]}
+
+
+@json_route
+async def test_malformed_json_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    headers = {"Content-Type": "application/json"}
+    for content in (b"{", b"{'a': 1}", b"\xff\xfe", b'{"a": NaN'):
+        answer = await alice.request(route.method, route.url, content=content, headers=headers)
+        error_of(answer, 400, "invalidInput")
+
+
+@json_route
+async def test_a_body_that_is_no_object_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    for body in ([], "text", 1, True, [[]]):
+        error_of(await alice.request(route.method, route.url, json=body), 400, "invalidInput")
+
+
+@body_route
+async def test_a_body_of_another_kind_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    for media in ("text/plain", "application/x-www-form-urlencoded", "application/xml", ""):
+        headers = {"Content-Type": media}
+        answer = await alice.request(route.method, route.url, content=b"a=1", headers=headers)
+        error_of(answer, 415, "unsupportedMediaType")
+
+
+@body_route
+async def test_a_body_above_the_limit_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    limit = route.operation.get("x-max-bytes", MAX_BODY_BYTES)
+    headers = {"Content-Type": str(route.media_type)}
+    answer = await alice.request(route.method, route.url, content=b" " * (limit + 1), headers=headers)
+    error_of(answer, 413, "tooLarge")
+
+
+@pytest.mark.parametrize("route", [r for r in WITH_JSON if r.body_required], ids=named)
+async def test_a_missing_body_is_refused(alice: httpx.AsyncClient, route: Route) -> None:
+    error_of(await alice.request(route.method, route.url), 400, "invalidInput")
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if "{" in r.path], ids=named)
+async def test_an_id_that_cannot_be_one_is_no_error_of_ours(alice: httpx.AsyncClient, route: Route) -> None:
+    for bad in ("%00", "a%20b", "a%23b", "a%5Cb", "%3Fa", "x" * 200, "%F0%9F%92%A9", "..%2F..", "'%20or%201%20eq%201"):
+        path = route.path.removeprefix("/api")
+        while "{" in path:
+            path = path[: path.index("{")] + bad + path[path.index("}") + 1 :]
+        answer = await alice.request(route.method, path)
+        assert answer.status_code in (400, 404, 405), (path, answer.text)
+        error_of(answer, answer.status_code)
+
+
+async def test_an_unknown_path_answers_in_our_shape(nobody: httpx.AsyncClient) -> None:
+    for path in ("/nothing", "/connections/a/b/c", "/devices/x/y/z", "/"):
+        error_of(await nobody.get(path), 404, "notFound")
+
+
+@pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
+async def test_a_method_that_a_path_lacks_answers_in_our_shape(alice: httpx.AsyncClient, path: str) -> None:
+    present = {route.method for route in ROUTES if route.path == path}
+    url = next(route.url for route in ROUTES if route.path == path)
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - present:
+        answer = await alice.request(method, url)
+        # Another path may match the same address (a fixed word where this one has an id).
+        if answer.status_code != 405:
+            assert "{" in path or any(r.method == method and r.path != path for r in ROUTES)
+            continue
+        error_of(answer, 405, "methodNotAllowed")
+        assert answer.headers["allow"]
+
+
+async def test_a_request_id_is_echoed_or_made(nobody: httpx.AsyncClient) -> None:
+    answer = await nobody.get("/me", headers={"x-ms-client-request-id": "mine-1"})
+    assert answer.headers["x-ms-client-request-id"] == "mine-1"
+    assert answer.json()["error"]["requestId"] == "mine-1"
+    for given in (None, "x" * 101, "tab\there"):
+        headers = {"x-ms-client-request-id": given} if given else {}
+        made = (await nobody.get("/me", headers=headers)).headers["x-ms-client-request-id"]
+        assert len(made) == UUID_LENGTH
+
+
+@every_route
+async def test_an_answer_is_neither_cached_nor_sniffed(nobody: httpx.AsyncClient, route: Route) -> None:
+    answer = await nobody.request(route.method, route.url)
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_only_the_portals_origin_may_call_from_a_browser(nobody: httpx.AsyncClient, host: Host) -> None:
+    asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,if-match"}
+    allowed = await nobody.options("/sites/a", headers={"Origin": host.url, **asked})
+    assert allowed.status_code == 200
+    assert allowed.headers["access-control-allow-origin"] == host.url
+    refused = await nobody.options("/sites/a", headers={"Origin": "https://evil.example", **asked})
+    assert "access-control-allow-origin" not in refused.headers
+    plain = await nobody.get("/service/version", headers={"Origin": "https://evil.example"})
+    assert "access-control-allow-origin" not in plain.headers
+
+
+@pytest.mark.parametrize("route", [r for r in GUARDED if r.is_collection], ids=named)
+async def test_a_collection_takes_the_paging_parameters(alice: httpx.AsyncClient, route: Route) -> None:
+    assert {"$top", "$skiptoken", "$orderby", "$count"} <= route.query_names
+    answer = await alice.request(route.method, route.url, params={"$top": 1, "$count": "true"})
+    assert answer.status_code in (200, 404), answer.text
+    if answer.status_code == 200:
+        assert isinstance(answer.json()["value"], list)
+    for name, bad in (("$top", "0"), ("$top", "1001"), ("$top", "x"), ("$count", "maybe"), ("$skiptoken", "%%%")):
+        refusal = await alice.request(route.method, route.url, params={name: bad})
+        assert refusal.status_code == 400, (name, refusal.text)
+    unknown = await alice.request(route.method, route.url, params={"$orderby": "nonsense"})
+    assert unknown.status_code in (400, 404)
+
+
+async def made(alice: httpx.AsyncClient, count: int) -> list[str]:
+    ids = []
+    for number in range(count):
+        body = {"name": f"c{number}", "partnerTenantId": TENANT}
+        ids.append(str((await alice.post("/connections", json=body)).json()["id"]))
+    return ids
+
+
+async def test_pages_hold_each_item_once_and_their_links_are_absolute(
+    fresh_alice: httpx.AsyncClient, host: Host
+) -> None:
+    await made(fresh_alice, 5)
+    seen: list[str] = []
+    url = "/connections?$top=2&$orderby=name desc&$count=true"
+    for expected in (2, 2, 1):
+        page = (await fresh_alice.get(url)).json()
+        assert (len(page["value"]), page["count"]) == (expected, 5)
+        seen += [item["name"] for item in page["value"]]
+        url = page.get("nextLink", "")
+        assert (url == "") == (expected == 1)
+        assert not url or url.startswith(f"{host.url}/api/connections?")
+    assert seen == ["c4", "c3", "c2", "c1", "c0"]
+
+
+async def test_pages_stay_in_place_when_items_come_and_go(fresh_alice: httpx.AsyncClient) -> None:
+    ids = await made(fresh_alice, 4)
+    first = (await fresh_alice.get("/connections?$top=2")).json()
+    await fresh_alice.put(f"/access/{ids[0]}", json={"siteIds": []})
+    await fresh_alice.post("/connections", json={"name": "b", "partnerTenantId": TENANT})
+    second = (await fresh_alice.get(first["nextLink"])).json()
+    assert [item["name"] for item in second["value"]] == ["c2", "c3"]
+
+
+async def test_a_skiptoken_of_another_order_is_refused(fresh_alice: httpx.AsyncClient) -> None:
+    await made(fresh_alice, 3)
+    link = (await fresh_alice.get("/connections?$top=1")).json()["nextLink"]
+    error_of(await fresh_alice.get(f"{link}&$orderby=createdAt"), 400, "invalidInput")
+    for forged in ([1], ["name False", 1, 2, 3], ["name False", 1, [], {}], {}, "x"):
+        token = base64.urlsafe_b64encode(json.dumps(forged).encode()).decode()
+        error_of(await fresh_alice.get(f"/connections?$skiptoken={token}"), 400, "invalidInput")
+
+
+async def test_a_repeated_key_gives_the_first_answer_again(fresh_alice: httpx.AsyncClient) -> None:
+    body = {"name": "once", "partnerTenantId": TENANT}
+    headers = {"Idempotency-Key": f"k-{time.time()}"}
+    first = await fresh_alice.post("/connections", json=body, headers=headers)
+    again = await fresh_alice.post("/connections", json=body, headers=headers)
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    for header in ("etag", "location"):
+        assert first.headers[header] == again.headers[header]
+    other = await fresh_alice.post("/connections", json=body | {"name": "other"}, headers=headers)
+    error_of(other, 409, "idempotencyKeyReused")
+    assert len((await fresh_alice.get("/connections")).json()["value"]) == 1
+
+
+async def test_a_key_is_of_one_route(fresh_alice: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "same"}
+    body = {"name": "once", "partnerTenantId": TENANT}
+    connection = (await fresh_alice.post("/connections", json=body, headers=headers)).json()
+    answer = await fresh_alice.post(f"/connections/{connection['id']}/authorize", headers=headers)
+    assert answer.status_code == 200
+
+
+async def test_a_key_ends_after_a_day(fresh_alice: httpx.AsyncClient, fresh_app: Host) -> None:
+    body = {"name": "daily", "partnerTenantId": TENANT}
+    headers = {"Idempotency-Key": "daily"}
+    first = (await fresh_alice.post("/connections", json=body, headers=headers)).json()
+    await fresh_app.advance(24 * 3600 + 1)
+    second = (await fresh_alice.post("/connections", json=body, headers=headers)).json()
+    assert first["id"] != second["id"]
+
+
+async def test_an_error_is_not_kept_under_its_key(fresh_alice: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "later"}
+    body = {"name": "x", "partnerTenantId": TENANT, "cloud": "AzureChinaCloud"}
+    error_of(await fresh_alice.post("/connections", json=body, headers=headers), 400)
+    right = {"name": "x", "partnerTenantId": TENANT}
+    assert (await fresh_alice.post("/connections", json=right, headers=headers)).status_code == 201
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201])
+async def test_a_key_of_a_wrong_length_is_refused(alice: httpx.AsyncClient, key: str) -> None:
+    body = {"name": "x", "partnerTenantId": TENANT}
+    error_of(await alice.post("/connections", json=body, headers={"Idempotency-Key": key}), 400, "invalidInput")
+
+
+@pytest.mark.parametrize("route", [r for r in GUARDED if r.method == "POST"], ids=named)
+def test_a_post_that_acts_takes_an_idempotency_key(route: Route) -> None:
+    headers = {row["name"] for row in route.operation.get("parameters", ()) if row["in"] == "header"}
+    assert "Idempotency-Key" in headers
+
+
+async def test_a_stale_version_changes_nothing(fresh_alice: httpx.AsyncClient) -> None:
+    path = f"/access/{TENANT}"
+    first = (await fresh_alice.put(path, json={"siteIds": ["a"]})).headers["etag"]
+    assert (await fresh_alice.get(path)).headers["etag"] == first
+    second = await fresh_alice.put(path, json={"siteIds": ["b"]}, headers={"If-Match": first})
+    assert second.status_code == 200
+    stale = await fresh_alice.put(path, json={"siteIds": ["c"]}, headers={"If-Match": first})
+    error_of(stale, 412, "preconditionFailed")
+    assert (await fresh_alice.get(path)).json()["siteIds"] == ["b"]
+    assert (await fresh_alice.put(path, json={"siteIds": ["d"]}, headers={"If-Match": "*"})).status_code == 200
+    assert (await fresh_alice.put(path, json={"siteIds": ["e"]})).status_code == 200
+
+
+async def test_if_match_on_what_is_not_there_fails(fresh_alice: httpx.AsyncClient) -> None:
+    answer = await fresh_alice.put(f"/access/{TENANT}", json={"siteIds": []}, headers={"If-Match": "*"})
+    error_of(answer, 412, "preconditionFailed")
+
+
+async def test_the_documentation_page_is_served(nobody: httpx.AsyncClient) -> None:
+    page = await nobody.get("/docs")
+    assert page.status_code == 200
+    assert "/api/openapi.json" in page.text
