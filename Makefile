@@ -1,0 +1,59 @@
+# Every command of the project; `make help` lists them. Each one installs what it needs first.
+VENV ?= .venv
+WORLD ?= default
+ARGS ?=
+BIN := $(VENV)/bin
+CODE := $(wildcard function_app.py functions shared sandbox tests bench)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo sandbox test test-clients lint format bench lock clean
+
+help: ## List the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.stamp node_modules/.stamp ## Install the Python and Node packages, pinned and hashed
+
+$(VENV)/.stamp: requirements-dev.txt .ci/find-python
+	@python=$$(.ci/find-python) && echo "Installing into $(VENV) with $$python" && "$$python" -m venv $(VENV)
+	@$(PIP) install --require-hashes --only-binary=:all: -r requirements-dev.txt
+	@touch $@
+
+node_modules/.stamp: package.json package-lock.json $(VENV)/.stamp
+	@echo "Installing node_modules"
+	@$(BIN)/npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+demo: setup ## Run the whole system on this machine (WORLD=empty opens on the wizard, ARGS="--port-base 18400" moves the ports)
+	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
+
+sandbox: setup ## Run Azurite and the Microsoft cloud only, for `func start` beside it
+	@exec $(BIN)/python -m sandbox.up --only-sandbox --world $(WORLD) $(ARGS)
+
+test: setup ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows them)
+	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+test-clients: setup ## Drive the sandbox with the unmodified Azure CLI and Cloud Custodian
+	$(BIN)/pytest -m clients tests/clients $(ARGS)
+
+lint: $(VENV)/.stamp ## Check style, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+
+format: $(VENV)/.stamp ## Format the code and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: setup ## Measure poll cycles beside the floor; prints a table and writes JSON
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade -c requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
+	$(BIN)/npm install --package-lock-only --ignore-scripts --loglevel=error
+
+clean: ## Remove everything that was installed or made
+	rm -rf .venv .venv-* node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* local.settings.json
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
