@@ -10,6 +10,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
@@ -19,7 +20,7 @@ from azure.core.rest import HttpRequest
 from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
 from shared.errors import AccessDenied, MicrosoftError, Throttled
-from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
+from shared.microsoft.http_errors import asks_to_wait, no_answer, patiently, retry_after
 from shared.microsoft.outgoing import CorrelationPolicy
 from shared.settings import Settings
 
@@ -99,6 +100,12 @@ async def list_subscriptions(
     settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
 ) -> list[ListedSubscription]:
     """Every subscription on which the credential holds a role; none is no error. Raises MicrosoftError."""
+    return await patiently(lambda: _listed(settings, transport, credential))
+
+
+async def _listed(
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+) -> list[ListedSubscription]:
     found = []
     async with _client(settings, transport, credential) as client:
         async for item in client.subscriptions.list():
@@ -124,7 +131,7 @@ async def subscription_state(
         async with _client(settings, transport, credential) as client:
             item = await client.subscriptions.get(subscription_id)
     except MicrosoftError as error:
-        if error.status == 404:
+        if error.status == HTTPStatus.NOT_FOUND:
             return None
         raise
     return str(getattr(item.state, "value", item.state) or "Enabled")
@@ -133,11 +140,6 @@ async def subscription_state(
 def assignment_name(subscription_id: str, principal_id: str, role_id: str) -> str:
     """The GUID of our assignment of a role: the same every time, so that repeating makes no second one."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"tenantry/{subscription_id.lower()}/{principal_id}/{role_id}"))
-
-
-def _assignment_url(subscription_id: str, name: str) -> str:
-    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleAssignments/{name}"
-    return f"{path}?api-version={ASSIGNMENTS_API}"
 
 
 async def assign_own_roles(
@@ -161,12 +163,27 @@ async def assign_own_roles(
                 "principalType": "ServicePrincipal",
             }
         }
-        name = assignment_name(subscription_id, principal_id, role)
+        url = _assignment_url(subscription_id, assignment_name(subscription_id, principal_id, role))
         try:
-            await _send(settings, transport, credential, "PUT", _assignment_url(subscription_id, name), body)
+            await _send(settings, transport, credential, HttpRequest("PUT", url, json=body))
         except MicrosoftError as error:
-            if error.status != 409 or error.remote_code != "RoleAssignmentExists":
+            if error.status != HTTPStatus.CONFLICT or error.remote_code != "RoleAssignmentExists":
                 raise
+
+
+async def has_some_own_roles(
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    subscription_id: str,
+    principal_id: str,
+) -> bool:
+    """Whether `assign_own_roles` began on a subscription and did not end. Raises MicrosoftError."""
+    url = _assignment_url(subscription_id, "", f"$filter=principalId%20eq%20'{principal_id}'")
+    answer = await _send(settings, transport, credential, HttpRequest("GET", url))
+    names = {str(row["name"]).lower() for row in answer.get("value", [])}
+    ours = {assignment_name(subscription_id, principal_id, role) for role in OWN_ROLES}
+    return 0 < len(names & ours) < len(ours)
 
 
 async def remove_own_roles(
@@ -178,22 +195,29 @@ async def remove_own_roles(
 ) -> None:
     """Delete the assignments that `assign_own_roles` made; gone ones are no error. Raises MicrosoftError."""
     for role in OWN_ROLES:
-        name = assignment_name(subscription_id, principal_id, role)
+        url = _assignment_url(subscription_id, assignment_name(subscription_id, principal_id, role))
         try:
-            await _send(settings, transport, credential, "DELETE", _assignment_url(subscription_id, name))
+            await _send(settings, transport, credential, HttpRequest("DELETE", url))
         except MicrosoftError as error:
-            if error.status != 404:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
 
 
+def _assignment_url(subscription_id: str, name: str, query: str = "") -> str:
+    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleAssignments/{name}".rstrip("/")
+    return f"{path}?api-version={ASSIGNMENTS_API}" + (f"&{query}" if query else "")
+
+
 async def _send(
-    settings: Settings,
-    transport: AioHttpTransport,
-    credential: AsyncTokenCredential,
-    method: str,
-    url: str,
-    body: dict[str, Any] | None = None,
-) -> None:
-    async with _client(settings, transport, credential) as client:
-        answer = await client.send_request(HttpRequest(method, url, json=body))
-        answer.raise_for_status()
+    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, request: HttpRequest
+) -> dict[str, Any]:
+    """Send a request that the SDK has no method for; gives the JSON of the answer, {} without one."""
+
+    async def once() -> dict[str, Any]:
+        async with _client(settings, transport, credential) as client:
+            answer = await client.send_request(request)
+            answer.raise_for_status()
+            content: dict[str, Any] = answer.json() if answer.content else {}
+            return content
+
+    return await patiently(once)

@@ -7,7 +7,7 @@ Sources: learn.microsoft.com/graph/api/resources/serviceprincipal, …/oauth2per
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +20,7 @@ import httpx
 from azure.core.credentials_async import AsyncTokenCredential
 
 from shared.errors import AccessDenied, MicrosoftError, Throttled
-from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
+from shared.microsoft.http_errors import asks_to_wait, no_answer, patiently, retry_after
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ class Graph:
 
     async def organization(self) -> Organization:
         """The tenant itself."""
-        answer = await call(self.client.organization.get())
+        answer = await call(self.client.organization.get)
         rows = answer.value or [] if answer else []
         if not rows:
             raise MicrosoftError("Microsoft Graph names no organization.", status=200)
@@ -155,7 +155,7 @@ class Graph:
         """The service principal of an application, or None when there is none (or none visible yet)."""
         row = None
         with suppress_missing():
-            row = await call(self.client.service_principals_with_app_id(app_id).get())
+            row = await call(lambda: self.client.service_principals_with_app_id(app_id).get())
         if row is None:
             return None
         return Principal(str(row.id), {role.value: str(role.id) for role in row.app_roles or [] if role.value})
@@ -166,13 +166,13 @@ class Graph:
 
         made = None
         with suppress_existing():
-            made = await call(self.client.service_principals.post(ServicePrincipal(app_id=app_id)))
+            made = await call(lambda: self.client.service_principals.post(ServicePrincipal(app_id=app_id)))
         return str(made.id) if made else None
 
     async def delete_principal(self, object_id: str) -> None:
         """Delete a service principal with all it holds; gone already is success."""
         with suppress_missing():
-            await call(self.client.service_principals.by_service_principal_id(object_id).delete())
+            await call(lambda: self.client.service_principals.by_service_principal_id(object_id).delete())
 
     async def grants(self, principal_id: str) -> list[Grant]:
         """What a client was granted for everyone."""
@@ -193,7 +193,7 @@ class Graph:
         )
         made = None
         with suppress_existing():
-            made = await call(self.client.oauth2_permission_grants.post(grant))
+            made = await call(lambda: self.client.oauth2_permission_grants.post(grant))
         return made is not None
 
     async def change_grant(self, grant_id: str, names: frozenset[str]) -> None:
@@ -201,7 +201,7 @@ class Graph:
         from msgraph.generated.models.o_auth2_permission_grant import OAuth2PermissionGrant
 
         builder = self.client.oauth2_permission_grants.by_o_auth2_permission_grant_id(grant_id)
-        await call(builder.patch(OAuth2PermissionGrant(scope=" ".join(sorted(names)))))
+        await call(lambda: builder.patch(OAuth2PermissionGrant(scope=" ".join(sorted(names)))))
 
     async def role_assignments(self, principal_id: str) -> list[RoleAssignment]:
         """The application permissions that a service principal holds."""
@@ -217,14 +217,16 @@ class Graph:
         )
         with suppress_existing():
             await call(
-                self.client.service_principals.by_service_principal_id(resource_id).app_role_assigned_to.post(row)
+                lambda: self.client.service_principals.by_service_principal_id(resource_id).app_role_assigned_to.post(
+                    row
+                )
             )
 
     async def withdraw_role(self, principal_id: str, assignment_id: str) -> None:
         """Take an application permission back; gone already is success."""
         roles = self.client.service_principals.by_service_principal_id(principal_id).app_role_assignments
         with suppress_missing():
-            await call(roles.by_app_role_assignment_id(assignment_id).delete())
+            await call(lambda: roles.by_app_role_assignment_id(assignment_id).delete())
 
     async def contracts(self) -> list[Contract]:
         """The partner's customers by contract; names and domains are copies of when the contract began."""
@@ -264,7 +266,9 @@ class Graph:
         query = GroupsRequestBuilder.GroupsRequestBuilderGetQueryParameters(
             filter=f"displayName eq '{quoted}'", select=["id", "displayName"]
         )
-        answer = await call(self.client.groups.get(request_configuration=RequestConfiguration(query_parameters=query)))
+        answer = await call(
+            lambda: self.client.groups.get(request_configuration=RequestConfiguration(query_parameters=query))
+        )
         return next((str(row.id) for row in (answer.value if answer else None) or []), None)
 
     async def my_group_ids(self) -> frozenset[str]:
@@ -295,26 +299,30 @@ def _relationship(row: Any) -> Relationship:
 
 async def pages(builder: Any) -> list[Any]:
     """Every item of a collection, page by page. `builder` is a request builder of the SDK; raises as `call` does."""
-    answer = await call(builder.get())
+    answer = await call(builder.get)
     rows: list[Any] = []
     while answer is not None:
         rows += answer.value or []
         if not answer.odata_next_link:
             break
-        answer = await call(builder.with_url(answer.odata_next_link).get())
+        following = builder.with_url(answer.odata_next_link)
+        answer = await call(following.get)
     return rows
 
 
-async def call(request: Awaitable[T]) -> T:
-    """Await a request of the SDK. Raises Throttled, AccessDenied or MicrosoftError in place of the SDK's errors."""
+async def call(request: Callable[[], Awaitable[T]]) -> T:
+    """Send a request of the SDK; raises Throttled, AccessDenied or MicrosoftError in place of the SDK's errors."""
     from kiota_abstractions.api_error import APIError
 
-    try:
-        return await request
-    except APIError as error:
-        raise translate(error) from error
-    except httpx.HTTPError as error:
-        raise no_answer("Microsoft Graph") from error
+    async def once() -> T:
+        try:
+            return await request()
+        except APIError as error:
+            raise translate(error) from error
+        except httpx.HTTPError as error:
+            raise no_answer("Microsoft Graph") from error
+
+    return await patiently(once)
 
 
 def translate(error: APIError) -> MicrosoftError:

@@ -1,10 +1,17 @@
-"""What Partner Center and Microsoft Graph have in common when they ask to wait."""
+"""What Microsoft's services have in common when they ask to wait."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from typing import TypeVar
 
 from shared.errors import Throttled
+
+T = TypeVar("T")
+SHORT_SECONDS, SHORT_WAITS = 2.0, 3
+"""A wait up to this long is sat out, so often; a longer one is for who calls."""
 
 NO_ANSWER_SECONDS = 2.0
 BUSY_SECONDS = 5.0
@@ -27,3 +34,19 @@ def retry_after(headers: Mapping[str, str]) -> float:
 def no_answer(service: str) -> Throttled:
     """The error for a service that could not be reached, or broke the connection."""
     return Throttled(f"{service} did not answer.", retry_after=NO_ANSWER_SECONDS, status=0, remote_code="noAnswer")
+
+
+async def patiently(request: Callable[[], Awaitable[T]]) -> T:
+    """Send a request, and again after a short wait that a 429 asks for; everything else is raised.
+
+    A job that came back for every short wait would begin its step anew each time, and where the allowance is small
+    never end it.
+    """
+    for _ in range(SHORT_WAITS):
+        try:
+            return await request()
+        except Throttled as error:
+            if error.status != HTTPStatus.TOO_MANY_REQUESTS or error.retry_after > SHORT_SECONDS:
+                raise
+            await asyncio.sleep(error.retry_after)
+    return await request()

@@ -15,7 +15,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from shared import correlation
 from shared.errors import AccessDenied, MicrosoftError, NeedsConsent, Throttled
-from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
+from shared.microsoft.http_errors import asks_to_wait, no_answer, patiently, retry_after
 from shared.settings import Settings
 
 PAGE = 500
@@ -88,6 +88,11 @@ class PartnerCenter:
 
     async def _call(
         self, method: str, path: str, *, body: dict[str, Any] | None = None, headers: dict[str, str] | None = None
+    ) -> dict[str, Any]:
+        return await patiently(lambda: self._once(method, path, body, headers))
+
+    async def _once(
+        self, method: str, path: str, body: dict[str, Any] | None, headers: dict[str, str] | None
     ) -> dict[str, Any]:
         scope = f"{self._settings.resources['partner_center']}/.default"
         token = await self._credential.get_token(scope)

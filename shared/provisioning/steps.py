@@ -16,7 +16,7 @@ from typing import Any, Final
 from shared import permissions, tenants
 from shared.app import App
 from shared.connections import Connection
-from shared.errors import AccessDenied, MicrosoftError, Throttled
+from shared.errors import AccessDenied, MicrosoftError, NeedsConsent, Throttled
 from shared.microsoft import arm
 from shared.microsoft.graph import Graph
 from shared.microsoft.partner_center import PartnerCenter
@@ -156,19 +156,26 @@ async def azure_access(work: Work) -> Outcome:
     What cannot be had is no failure: the subscription shows how it is reached.
     """
     seen = await tenants.look(work.app, work.connection, work.tenant)
-    ways = tenants.choose(seen)
-    lacking = [subscription_id for subscription_id, way in ways.items() if way.access == "adminAgents"]
-    credential = tenants.client_credential(work.app, work.tenant, app_only=False)
-    for subscription_id in lacking:
+    azure = (
+        work.app.settings,
+        work.app.transport.azure,
+        tenants.client_credential(work.app, work.tenant, app_only=False),
+    )
+    done = 0
+    for subscription_id, way in tenants.choose(seen).items():
         try:
-            await arm.assign_own_roles(
-                work.app.settings, work.app.transport.azure, credential, subscription_id, work.principal_id
+            begun = way.access == "application" and subscription_id in seen.person
+            lacking = way.access == "adminAgents" or (
+                begun and await arm.has_some_own_roles(*azure, subscription_id, work.principal_id)
             )
-        except Throttled:
+            if lacking:
+                await arm.assign_own_roles(*azure, subscription_id, work.principal_id)
+                done += 1
+        except (Throttled, NeedsConsent):
             raise
         except MicrosoftError as error:
             log.info("no role of its own on subscription %s: %s", subscription_id, error)
-    return {} if lacking else SKIPPED
+    return {} if done else SKIPPED
 
 
 async def verify(work: Work) -> Outcome:
