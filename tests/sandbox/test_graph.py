@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -97,6 +98,9 @@ async def test_an_access_assignment_names_the_partner_group(partner: Partner, ho
     assert group["accessContainerType"] == "securityGroup"
     named = await partner.graph(home, "GET", f"/groups/{group['accessContainerId']}")
     assert named.json()["displayName"] == "Tenantry GDAP"
+    whole = await partner.graph(home, "GET", root)
+    assert whole.headers["etag"] == whole.json()["@odata.etag"]
+    assert (await partner.graph(home, "GET", f"{root}/accessAssignments/none")).status_code == 404
     one = await partner.graph(home, "GET", f"{root}/accessAssignments/{listed[0]['id']}")
     assert one.headers["etag"] == listed[0]["@odata.etag"]
 
@@ -286,6 +290,11 @@ async def test_a_tenant_that_throttles_answers_429_with_its_scope(partner: Partn
     assert int(limited.headers["retry-after"]) >= 1
     assert limited.headers["x-ms-throttle-scope"].endswith(tenant.id)
     assert limited.headers["x-ms-throttle-information"] == "ResourceUnitLimitExceeded"
+    buckets = partner.sandbox.cloud.world.extra["buckets"]
+    buckets[f"graph/{partner.app_id}/{tenant.id}"].level = throttling.SMALL_CAPACITY
+    buckets[f"graph-write/{partner.app_id}/{tenant.id}"] = throttling.Bucket(-100.0, time.monotonic())
+    write = await partner.graph(token, "POST", "/servicePrincipals", json={"appId": partner.app_id})
+    assert (write.status_code, write.headers["x-ms-throttle-information"]) == (429, "WriteLimitExceeded")
 
 
 async def batch(partner: Partner, token: str, *items: dict[str, Any]) -> httpx.Response:

@@ -102,12 +102,16 @@ async def test_a_single_tenant_application_of_another_tenant_has_no_backing_obje
 
 
 async def test_an_upsert_makes_what_is_missing_and_leaves_what_is_there(partner: Partner, token: str) -> None:
-    path = f"/servicePrincipals(appId='{partner.app_id}')"
+    world = partner.sandbox.cloud.world
+    world.applications["tenantry-api"].multi_tenant = True
+    missing = f"/servicePrincipals(appId='{world.applications['tenantry-api'].app_id}')"
+    assert (await partner.graph(token, "PATCH", missing, json={})).status_code == 404
     prefer = {"Prefer": "create-if-missing"}
-    there = await partner.graph(token, "PATCH", path, json={"displayName": "Tenantry"}, headers=prefer)
-    assert there.status_code == 204
-    vault = f"/servicePrincipals(appId='{partner.sandbox.cloud.world.applications['tenantry-api'].app_id}')"
-    assert (await partner.graph(token, "PATCH", vault, json={})).status_code == 404
+    made = await partner.graph(token, "PATCH", missing, json={}, headers=prefer)
+    assert (made.status_code, made.json()["displayName"]) == (201, "Tenantry API")
+    name = {"displayName": "Renamed"}
+    assert (await partner.graph(token, "PATCH", missing, json=name, headers=prefer)).status_code == 204
+    assert (await partner.graph(token, "GET", missing)).json()["displayName"] == "Renamed"
 
 
 async def test_a_duplicate_grant_says_permission_entry_already_exists(
