@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from functions.paging import PageDep
 from functions.routing import ID, AppDep, Area, Body, Caller, check_if_match, request_id
 from shared import audit
 from shared.access import ADMIN, GRANTS, Grant
+from shared.clock import newest_first
 from shared.errors import InvalidInput
 
 area = Area("access")
@@ -64,8 +65,8 @@ async def write_grant(
 async def read_audit(
     app: AppDep,
     page: PageDep,
-    since: Annotated[datetime | None, Query(alias="from", description="Default: 30 days before `to`.")] = None,
-    until: Annotated[datetime | None, Query(alias="to", description="Default: now.")] = None,
+    since: Annotated[AwareDatetime | None, Query(alias="from", description="Default: 30 days before `to`.")] = None,
+    until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: now.")] = None,
     actor: Annotated[str | None, Query(max_length=200)] = None,
     target: Annotated[str | None, Query(max_length=1000)] = None,
 ) -> dict[str, Any]:
@@ -73,20 +74,25 @@ async def read_audit(
     page.order({"at"}, "at desc")
     if page.orderby not in (None, "at desc"):
         raise InvalidInput("The audit log is ordered by `at desc` only.", target="$orderby")
-    end = (until or app.clock.now()).astimezone(UTC)
-    begin = (since or end - timedelta(days=30)).astimezone(UTC)
+    try:
+        end = (until or app.clock.now()).astimezone(UTC)
+        begin = (since or end - timedelta(days=30)).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput("`from` and `to` must lie within the years 1 to 9999.", target="from") from error
     if begin > end or (end - begin).days > MAX_AUDIT_DAYS:
         raise InvalidInput(f"`from` must lie before `to`, at most {MAX_AUDIT_DAYS} days.", target="from")
-    day, above = end.date(), ""
+    day, above = end.date(), newest_first(end)
     if page.after is not None:
         try:
             day, above = datetime.fromisoformat(page.after[0]).date(), str(page.after[1])
         except (ValueError, TypeError, IndexError) as error:
             raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken") from error
     found: list[audit.Entry] = []
-    while day >= begin.date() and len(found) <= page.top:
+    while len(found) <= page.top:
         entries = await audit.of_day(app, day, actor=actor, target=target, above=above, limit=page.top + 1 - len(found))
         found += [entry for entry in entries if begin <= entry.at <= end]
+        if day <= begin.date():
+            break
         day, above = day - timedelta(days=1), ""
     shown = found[: page.top]
     after = [shown[-1].at.date().isoformat(), shown[-1].id] if len(found) > page.top else None
