@@ -234,27 +234,24 @@ async def test_open_and_closed_alerts_page_in_one_order_newest_first(estate: Est
     assert await estate.listed("/alerts", state="suppressed") == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
+async def test_a_wrong_filter_is_refused(estate: Estate) -> None:
+    for query in (
         "state=ajar",
         "status=sad",
         "$orderby=status",
         "$orderby=openedAt asc",
         "$skiptoken=WzFd",
         "$skiptoken=x",
-        "sate=1",
-    ],
-)
-async def test_a_wrong_filter_is_refused(estate: Estate, query: str) -> None:
-    error = (await estate.call("GET", f"/alerts?{query}", 400))["error"]
-    assert error["code"] == "invalidInput"
+        "sate=open",
+    ):
+        error = (await estate.call("GET", f"/alerts?{query}", 400))["error"]
+        assert error["code"] == "invalidInput", query
 
 
-@pytest.mark.parametrize("identifier", ["x", "x-", "-1", "a-zzzzzzzzzz", "no.such-1"])
-async def test_an_unknown_alert_is_not_found(estate: Estate, identifier: str) -> None:
-    await estate.call("GET", f"/alerts/{identifier}", 404)
-    await estate.call("POST", f"/alerts/{identifier}/redeliver", 404)
+async def test_an_unknown_alert_is_not_found(estate: Estate) -> None:
+    for identifier in ("x", "x-", "-1", "a-zzzzzzzzzz", "no.such-1"):
+        await estate.call("GET", f"/alerts/{identifier}", 404)
+        await estate.call("POST", f"/alerts/{identifier}/redeliver", 404)
 
 
 async def test_filters_narrow_the_list(estate: Estate) -> None:
