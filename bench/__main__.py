@@ -1,0 +1,153 @@
+"""`python -m bench`: poll cycles of a large installation, beside the floor of the same requests.
+
+For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
+by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
+bench/results.json, and fails when a limit of `LIMITS` is passed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import platform
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import cycle
+from bench.cycle import Cycle
+from bench.floor import Floor
+from bench.stage import ROOT, Size, Stage, staged
+
+LIMITS = {"unchanged": 1.5, "changed": 1.5, "memory": 1.2}
+"""Ratio to the floor of a cycle (medians), and of the host's peak memory from the smallest to the largest size."""
+SIZES = (Size(20, 40, 1_000), Size(200, 400, 10_000))
+LATENCY_MS = 50
+CHANGED_SHARE = 100
+"""One of so many resources changes."""
+RESULTS = ROOT / "bench" / "results.json"
+
+
+def in_flight() -> int:
+    """Jobs of one queue that one host runs at once: what it holds before it fetches, and one batch more."""
+    queues = json.loads((ROOT / "host.json").read_text())["extensions"]["queues"]
+    return int(queues["batchSize"] + queues["newBatchThreshold"])
+
+
+async def measure(size: Size, rounds: int) -> dict[str, Any]:
+    """All cycles of one size."""
+    with tempfile.TemporaryDirectory() as state:
+        async with staged(size, Path(state)) as stage:
+            print(f"{size.resources} resources: every tenant is synced and mapped", flush=True)
+            await stage.control("PUT", "/behaviour", json={"latencyMs": LATENCY_MS})
+            # The setup's caches and memory are not the poll's.
+            await stage.start_host()
+            async with Floor(stage, in_flight()) as floor:
+                first = await cycle.run(stage)
+                await cycle.run(stage)
+                unchanged = [await _pair(stage, floor) for _ in range(rounds)]
+                changed = []
+                for number in range(rounds):
+                    await _change(stage, size, number)
+                    changed.append(await _pair(stage, floor))
+            listed = await stage.call("GET", "/devices", params={"$top": 1, "$count": "true"})
+            return {
+                **vars(size),
+                "listed": listed["count"],
+                "first": _shown([(first, None)]),
+                "unchanged": _shown(unchanged),
+                "changed": _shown(changed),
+                "hostPeakMiB": round(stage.host_memory(), 1),
+            }
+
+
+async def _pair(stage: Stage, floor: Floor) -> tuple[Cycle, float]:
+    """A cycle, and what its requests alone take."""
+    done = await cycle.run(stage)
+    return done, await floor.run(done.urls)
+
+
+async def _change(stage: Stage, size: Size, number: int) -> None:
+    """Let one in CHANGED_SHARE of the resources fall ill, and those of the round before recover."""
+    world = await stage.control("GET", "/world", params={"resources": "true"})
+    every = [r["id"] for t in world["tenants"] for s in t["subscriptions"] for r in s["resources"]]
+    count = size.resources // CHANGED_SHARE
+    for place, resource_id in enumerate(every[number :: len(every) // count][:count]):
+        state = ("Unavailable", "Degraded")[place % 2]
+        await stage.control("PUT", "/health", json={"resourceId": resource_id, "availabilityState": state})
+
+
+def _shown(cycles: Sequence[tuple[Cycle, float | None]]) -> dict[str, Any]:
+    """The median of the cycles; counts are those of the last."""
+    last = cycles[-1][0]
+    shown: dict[str, Any] = {
+        "seconds": round(statistics.median(done.seconds for done, _ in cycles), 2),
+        "all": [round(done.seconds, 2) for done, _ in cycles],
+        "calls": last.calls,
+        "refused": last.refused,
+        "rowsWritten": last.written,
+        "cpu": last.cpu,
+    }
+    floors = [floor for _, floor in cycles if floor is not None]
+    if floors:
+        shown["floorSeconds"] = round(statistics.median(floors), 2)
+        shown["ratio"] = round(shown["seconds"] / statistics.median(floors), 2)
+    return shown
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """The results for people."""
+    heads = f"{'resources':>9} {'cycle':10} {'seconds':>8} {'floor':>7} {'ratio':>6} {'host cpu':>9} {'calls':>6}"
+    lines = [f"{heads} {'device rows':>12}  other rows"]
+    for result in results:
+        for name in ("first", "unchanged", "changed"):
+            row = result[name]
+            written = dict(row["rowsWritten"])
+            devices = written.pop("Devices device")
+            others = ", ".join(f"{key} {count}" for key, count in written.items())
+            floor, ratio = row.get("floorSeconds", ""), row.get("ratio", "")
+            lines.append(
+                f"{result['resources']:>9} {name:10} {row['seconds']:>8} {floor:>7} {ratio:>6} {row['cpu']['host']:>9}"
+                f" {sum(row['calls'].values()):>6} {devices:>12}  {others}"
+            )
+    lines += [f"host's peak memory at {r['resources']} resources: {r['hostPeakMiB']} MiB" for r in results]
+    return "\n".join(lines)
+
+
+def failures(results: list[dict[str, Any]]) -> list[str]:
+    """Which limits are passed, in words."""
+    largest, smallest = results[-1], results[0]
+    found = [
+        f"{name}: {largest[name]['ratio']} times the floor, at most {LIMITS[name]}"
+        for name in ("unchanged", "changed")
+        if largest[name]["ratio"] > LIMITS[name]
+    ]
+    if largest["unchanged"]["rowsWritten"]["Devices device"]:
+        found.append("an unchanged cycle wrote device rows")
+    if len(results) > 1:
+        growth = largest["hostPeakMiB"] / smallest["hostPeakMiB"]
+        if growth > LIMITS["memory"]:
+            found.append(f"memory grows {growth:.2f} times, at most {LIMITS['memory']}")
+    return found
+
+
+def main() -> None:
+    """Read the arguments, measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="cycles of each kind, of which the median counts")
+    parser.add_argument("--size", action="append", help="tenants,subscriptions,resources; may be repeated")
+    arguments = parser.parse_args()
+    sizes = [Size(*map(int, text.split(","))) for text in arguments.size or ()] or list(SIZES)
+    results = [asyncio.run(measure(size, arguments.rounds)) for size in sizes]
+    print(table(results))
+    RESULTS.write_text(json.dumps({"python": platform.python_version(), "results": results}, indent=2) + "\n")
+    if problems := failures(results):
+        sys.exit("\n".join(["Too slow or too large:", *problems]))
+
+
+if __name__ == "__main__":
+    main()
