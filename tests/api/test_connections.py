@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,10 +14,14 @@ import pytest_asyncio
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from shared import app as composition
-from shared import jobs, permissions
+from shared import connections, permissions
+from shared.connections import CONNECTIONS
+from shared.errors import NeedsConsent
 from shared.microsoft.identity import refresh_secret_name
 from tests.app_fixtures import ApiFor
 from tests.connecting import begin_sign_in, come_back, connect, draft, press, sign_in
+from tests.estate import Estate
+from tests.sandbox.browser import tenant_called
 
 SECRETS = ("refresh_token", "refreshToken", "verifier", "code_verifier")
 
@@ -52,12 +56,6 @@ async def checks(alice: httpx.AsyncClient, connection_id: str) -> tuple[str, dic
     assert answer.status_code == 200, answer.text
     body = answer.json()
     return body["outcome"], {check["id"]: check for check in body["checks"]}
-
-
-async def announcements() -> list[dict[str, Any]]:
-    """The announcements on their queue; needs a host that does not take them."""
-    client = composition.current().queues._client(jobs.Announce.QUEUE)
-    return [json.loads(base64.b64decode(found.content)) for found in await client.peek_messages(max_messages=10)]
 
 
 async def test_a_connection_begins_as_a_draft(alice: httpx.AsyncClient, partner: str, fresh_app: Host) -> None:
@@ -380,6 +378,44 @@ async def test_revoked_consent_shows_and_a_new_sign_in_mends_it(
     assert "needsConsentSince" not in mended
 
 
+async def test_the_sinks_are_told_once_that_consent_ended(estate: Estate) -> None:
+    await estate.webhook()
+    (await estate.control.post("/people/dave/revoke")).raise_for_status()
+    estate.app.identity.forget_connection("c1")
+    await asyncio.gather(*(estate.poll(client) for client in ("Contoso", "Fabrikam")))
+    await estate.timer("renew_refresh_tokens")
+    await estate.timer("renew_refresh_tokens")
+    told = [event["body"] for event in await estate.received()]
+    assert [event["type"] for event in told] == ["tenantry.connection.needsConsent"]
+    assert (told[0]["subject"], told[0]["data"]["status"]) == ("c1", "needsConsent")
+    assert (await shown(estate.alice, "c1"))["status"] == "needsConsent"
+
+
+async def test_an_announcement_that_was_marked_but_never_queued_is_made_up_for(estate: Estate) -> None:
+    await estate.webhook()
+    lost = (await connections.get(estate.app, "c1")).changed(
+        status="needsConsent",
+        needs_consent_since=estate.app.clock.now(),
+        needs_consent_reason="revoked",
+        announced=False,
+    )
+    await estate.app.tables.put(CONNECTIONS, lost)
+    await estate.timer("renew_refresh_tokens")
+    assert [event["body"]["type"] for event in await estate.received()] == ["tenantry.connection.needsConsent"]
+    assert (await connections.get(estate.app, "c1")).announced
+
+
+async def test_one_clients_tenant_that_refuses_the_account_does_not_end_the_connection(estate: Estate) -> None:
+    told_by_a_client = NeedsConsent("Another factor is wanted.", remote_code="AADSTS50076")
+    await connections.needs_consent(estate.app, "c1", told_by_a_client)
+    assert (await shown(estate.alice, "c1"))["status"] == "active"
+
+
+async def test_partner_centers_demand_for_mfa_ends_the_connection(estate: Estate) -> None:
+    await connections.needs_consent(estate.app, "c1", NeedsConsent("MFA required.", remote_code="900421"))
+    assert (await shown(estate.alice, "c1"))["status"] == "needsConsent"
+
+
 async def test_the_daily_renewal_writes_a_rotated_refresh_token_back(
     alice: httpx.AsyncClient, active: str, fresh_app: Host
 ) -> None:
@@ -451,14 +487,37 @@ async def test_an_unknown_connection_is_not_found(alice: httpx.AsyncClient) -> N
         assert answer.status_code == 404, (method, path)
 
 
-async def test_removing_answers_an_operation_and_blocks_everything_else(alice: httpx.AsyncClient, partner: str) -> None:
-    connection = await draft(alice, partner)
-    path = f"/connections/{connection['id']}"
-    etag = (await alice.get(path)).headers["etag"]
-    await sign_in(alice, connection["id"])
-    assert (await alice.delete(path, headers={"If-Match": etag})).status_code == 412
-    answer = await alice.delete(f"{path}?reason=moved&ticketNumber=T-2")
+async def test_removing_takes_applications_settings_and_secret_away_with_a_receipt(estate: Estate) -> None:
+    path = "/connections/c1"
+    stale = (await estate.alice.get(path)).headers["etag"]
+    await estate.call("POST", f"{path}/test")
+    assert (await estate.alice.delete(path, headers={"If-Match": stale})).status_code == 412
+    answer = await estate.alice.delete(f"{path}?reason=moved&ticketNumber=T-2")
     operation = answer.json()
     assert answer.status_code == 202
-    assert answer.headers["operation-location"].endswith(f"/api/operations/{operation['id']}")
-    assert (operation["kind"], operation["resource"]) == ("connection.remove", connection["id"])
+    assert answer.headers["operation-location"] == f"{estate.host.url}/api/operations/{operation['id']}"
+    assert (operation["kind"], operation["resource"]) == ("connection.remove", "c1")
+    await estate.settle(60, delayed=True)
+    done = await estate.call("GET", f"/operations/{operation['id']}")
+    assert done["status"] == "succeeded", done
+    assert {item["status"] for item in done["items"]} == {"succeeded"}
+    world = estate.sandbox.cloud.world
+    for client in ("Contoso", "Fabrikam"):
+        assert tenant_called(world, client).sp_of(estate.app.settings.partner_client_id) is None
+    await estate.call("GET", path, 404)
+    assert await estate.app.vault.get(refresh_secret_name("c1")) is None
+    [entry] = await estate.listed("/audit", target="c1", **{"$top": 1})
+    assert (entry["action"], entry["reason"], entry["ticketNumber"]) == ("connection.remove", "moved", "T-2")
+
+
+async def test_a_connection_that_is_being_removed_takes_nothing_else(alice: httpx.AsyncClient, partner: str) -> None:
+    connection = await draft(alice, partner)
+    back = await press(await begin_sign_in(alice, connection["id"]), person="dave")
+    tables = composition.current().tables
+    record = await connections.get(composition.current(), connection["id"])
+    await tables.put(CONNECTIONS, record.changed(status="disabling"))
+    for step in ("authorize", "test", "complete"):
+        answer = await alice.post(f"/connections/{connection['id']}/{step}")
+        assert answer.status_code == 409, step
+    assert (await come_back(back))["error"] == "connectionRemoved"
+    assert await composition.current().vault.get(refresh_secret_name(connection["id"])) is None
