@@ -188,12 +188,16 @@ async def test_a_worker_killed_while_sending_is_followed_by_another(
     machine = estate.machine()
     await estate.poll()
     operation = await prepared(estate, machine, verb)
-    until = estate.app.clock.now() + timedelta(seconds=2)
+    estate.sandbox.cloud.world.behaviour.lro = "immediate"
+    until = estate.app.clock.now() + timedelta(hours=1)
     await stored_plan(estate, operation, phase="sending", attempts=1, request_id="r1", sending_until=until)
     await go_on(estate, operation)
     await estate.settle(30)
     assert posts(estate, azure_name) == []
-    done = await ended(estate, operation)
+    await estate.advance(3601)
+    await go_on(estate, operation)
+    await estate.settle(30)
+    done = await estate.call("GET", f"/operations/{operation['id']}")
     assert len(posts(estate, azure_name)) == times
     assert done["status"] == ("succeeded" if verb == "stop" else "outcomeUnknown")
     assert await estate.app.tables.get(GUARDS, "device", estate.device_id(machine)) is None
