@@ -19,7 +19,7 @@ $(VENV)/.stamp: requirements-dev.txt .ci/find-python
 	@$(PIP) install --require-hashes --only-binary=:all: -r requirements-dev.txt
 	@touch $@
 
-node_modules/.stamp: package.json package-lock.json $(VENV)/.stamp
+node_modules/.stamp: package.json package-lock.json | $(VENV)/.stamp
 	@echo "Installing node_modules"
 	@$(BIN)/npm ci --ignore-scripts --loglevel=error
 	@touch $@
