@@ -1,0 +1,213 @@
+"""Import rules that import-linter cannot see, as it does not look into other people's packages; and start-up cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from functions import AREAS, BLUEPRINTS
+from shared import jobs
+from shared.sinks import KINDS
+
+ROOT = Path(__file__).parent.parent
+SERVER = ("azure.functions", "fastapi", "starlette")
+"""HTTP as a server, and the Functions runtime."""
+OUTSIDE = (
+    "aiohttp",
+    "azure.core",
+    "azure.data",
+    "azure.identity",
+    "azure.keyvault",
+    "azure.mgmt",
+    "azure.storage",
+    "httpx",
+    "kiota_abstractions",
+    "kiota_authentication_azure",
+    "kiota_http",
+    "msal",
+    "msgraph",
+    "msgraph_core",
+    "requests",
+    "urllib.request",
+    "http.client",
+    "socket",
+)
+"""Clients of anything outside of the process."""
+LAZY = ("msgraph", "kiota_abstractions", "kiota_http", "kiota_authentication_azure")
+"""So large that only functions that use them may load them."""
+LARGEST = 450
+"""Lines of a file before it is to become a package."""
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import of a file; `module` with the imported name, so that `from os import environ` is `os.environ`."""
+
+    file: Path
+    line: int
+    module: str
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(ROOT)}:{self.line} imports {self.module}"
+
+    def within(self, *packages: str) -> bool:
+        return any(self.module == name or self.module.startswith(f"{name}.") for name in packages)
+
+
+def files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def imports(path: Path) -> Iterator[Import]:
+    """Every import of a file, those inside functions included."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (Import(path, node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (Import(path, node.lineno, f"{node.module}.{alias.name}") for alias in node.names)
+
+
+def beneath(path: Path, *places: str) -> bool:
+    relative = path.relative_to(ROOT).as_posix()
+    return any(relative == place or relative.startswith(f"{place.rstrip('/')}/") for place in places)
+
+
+def wrong(packages: tuple[str, ...], folders: tuple[str, ...], allowed: tuple[str, ...]) -> list[str]:
+    """Imports of `packages` in `folders` outside of the `allowed` places."""
+    return [
+        str(found)
+        for path in files(*folders)
+        if not beneath(path, *allowed)
+        for found in imports(path)
+        if found.within(*packages)
+    ]
+
+
+def test_the_rules_see_imports_of_every_form(tmp_path: Path) -> None:
+    path = tmp_path / "example.py"
+    path.write_text(
+        "import os, azure.core.pipeline\n"
+        "from azure import mgmt\n"
+        "def f():\n"
+        "    import msgraph.generated.models as m\n"
+        "    from os import environ\n"
+    )
+    found = sorted(row.module for row in imports(path))
+    assert found == ["azure.core.pipeline", "azure.mgmt", "msgraph.generated.models", "os", "os.environ"]
+    assert Import(path, 1, "azure.core.pipeline").within("azure.core")
+    assert not Import(path, 1, "azure.corefake").within("azure.core")
+
+
+def test_only_entry_points_know_the_functions_runtime_and_http_as_a_server() -> None:
+    assert wrong(SERVER, ("shared",), ()) == []
+    assert wrong(("azure.functions",), ("sandbox",), ("sandbox/host",)) == []
+
+
+def test_only_outgoing_modules_have_clients_of_the_outside() -> None:
+    assert wrong(OUTSIDE, ("shared", "functions"), ("shared/microsoft", "shared/store", "shared/sinks")) == []
+
+
+def test_storage_and_vault_are_reached_through_the_store_only() -> None:
+    packages = ("azure.data", "azure.storage", "azure.keyvault")
+    assert wrong(packages, ("shared", "functions"), ("shared/store",)) == []
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    readers = []
+    for path in files("shared", "functions"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = {"environ", "getenv", "environb", "putenv"}
+            if (isinstance(node, ast.Attribute) and node.attr in names) or (
+                isinstance(node, ast.ImportFrom) and node.module == "os" and names & {a.name for a in node.names}
+            ):
+                readers.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert readers == []
+
+
+def test_only_entry_points_ask_for_the_app() -> None:
+    asking = []
+    for path in files("shared"):
+        if beneath(path, "shared/app.py"):
+            continue
+        asking += [str(found) for found in imports(path) if found.module in ("shared.app.current", "shared.app.build")]
+        tree = ast.parse(path.read_text())
+        asking += [
+            f"{path.relative_to(ROOT)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr == "current"
+            and isinstance(node.func.value, ast.Name)
+            and node.func.value.id in ("composition", "app")
+        ]
+    assert asking == []
+
+
+def test_the_sandbox_shares_no_code_with_what_it_tests() -> None:
+    assert wrong(("shared", "functions"), ("sandbox",), ("sandbox/host",)) == []
+
+
+def test_no_module_is_a_stand_in_for_the_outside() -> None:
+    assert wrong(("unittest.mock", "pytest_mock", "respx", "responses", "pytest_httpx"), ("shared", "tests"), ()) == []
+
+
+def test_no_module_of_the_application_sleeps_or_blocks() -> None:
+    assert wrong(("time.sleep", "subprocess", "threading"), ("shared", "functions"), ()) == []
+
+
+def test_importing_the_application_loads_no_graph_sdk() -> None:
+    code = f"import sys, function_app; print([m for m in {LAZY!r} if m in sys.modules])"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("path", files("shared", "functions"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_is_short_and_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text))
+    assert len(text.splitlines()) <= LARGEST, "make it a package of the same name"
+
+
+def test_every_area_is_registered_under_paths_of_its_own() -> None:
+    names = {path.stem for path in (ROOT / "functions").glob("*.py")}
+    others = {"__init__", "api", "idempotency", "paging", "queues", "routing", "timers"}
+    assert {area.name for area in AREAS} == names - others
+    paths = [path for owned in AREAS.values() for path in owned]
+    assert len(paths) == len(set(paths))
+    assert len(BLUEPRINTS) == 3
+    for area in AREAS:
+        for route in area.router.routes:
+            assert str(getattr(route, "path", "")).split("/")[2] in paths
+
+
+def test_every_kind_of_job_has_a_queue_of_its_own() -> None:
+    named = {value for value in vars(jobs).values() if isinstance(value, type) and issubclass(value, jobs.Job)}
+    assert named - {jobs.Job} == set(jobs.ALL)
+    assert len({job.QUEUE for job in jobs.ALL}) == len(jobs.ALL)
+
+
+def test_a_sink_is_registered_by_being_there() -> None:
+    modules = {path.stem for path in (ROOT / "shared" / "sinks").glob("*.py")}
+    kinds = {
+        path.stem
+        for path in (ROOT / "shared" / "sinks").glob("*.py")
+        if any(
+            isinstance(node, ast.Assign | ast.AnnAssign)
+            and any(getattr(target, "id", "") == "KIND" for target in _targets(node))
+            for node in ast.parse(path.read_text()).body
+        )
+    }
+    assert kinds <= modules
+    assert len(kinds) == len(KINDS) >= 1
+
+
+def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
+    return node.targets if isinstance(node, ast.Assign) else [node.target]
