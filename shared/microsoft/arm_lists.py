@@ -17,6 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
+from azure.core import AsyncPipelineClient
 from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -76,6 +77,13 @@ class _NoCredential(AsyncTokenCredential):
         return None
 
 
+def bare(
+    *, base_url: str, transport: AioHttpTransport, policies: list[Any], **_sdk_only: Any
+) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
+    """A client without an SDK around it, for `Clients`: some take long to import and to build."""
+    return AsyncPipelineClient(base_url, transport=transport, policies=policies)
+
+
 class Clients(Generic[S]):
     """One SDK client per transport, that is per process; it goes when the transport goes."""
 
@@ -119,7 +127,7 @@ async def read_all(
     Raises NeedsConsent, AccessDenied, Throttled or MicrosoftError.
     """
     found: list[dict[str, Any]] = []
-    body = await _page(client, credential, path, parameters)
+    body = await _page(client, credential, f"{settings.arm_url}{path}", parameters)
     home = urlsplit(settings.arm_url).netloc
     for _ in range(MAX_PAGES):
         found += body.get("value") or []

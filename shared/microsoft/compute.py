@@ -12,18 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
-from azure.core.pipeline.policies import RequestIdPolicy, UserAgentPolicy
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.polling.base_polling import BadResponse, BadStatus
-from azure.core.rest import AsyncHttpResponse, HttpRequest
-from azure.mgmt.core.policies import AsyncARMChallengeAuthenticationPolicy
 from azure.mgmt.core.tools import parse_resource_id
 
 from shared.errors import MicrosoftError
-from shared.microsoft import arm_errors
+from shared.microsoft import arm_errors, arm_lists
 from shared.microsoft.outgoing import CorrelationPolicy
 from shared.settings import Settings
 
@@ -40,6 +36,9 @@ DEFAULT_POLL_SECONDS = 10.0
 """Between two status requests when Azure names no time: below Compute's limit of 15 a minute per machine."""
 ACTION_SECONDS = 30
 """How long an action's first answer is waited for; Azure accepts within a few seconds."""
+
+
+_LISTS = arm_lists.Clients(arm_lists.bare, "mgmt-compute/39.0.0")
 
 
 class Unanswered(MicrosoftError):
@@ -91,34 +90,15 @@ async def power_states(
 
     States as in shared/devices/records.py. A machine whose state Azure leaves out is `unknown`. Raises MicrosoftError.
     """
-    # A bare pipeline: a ComputeManagementClient takes 5 ms to build, and a cycle asks hundreds of subscriptions.
-    scope = f"{settings.resources['arm']}/.default"
-    pipeline: AsyncPipelineClient[HttpRequest, AsyncHttpResponse] = AsyncPipelineClient(
-        settings.arm_url,
-        policies=[
-            RequestIdPolicy(),
-            CorrelationPolicy(),
-            UserAgentPolicy(),
-            AsyncARMChallengeAuthenticationPolicy(credential, scope),
-        ],
-        transport=transport,
-    )
-    url = f"{settings.arm_url}/subscriptions/{subscription_id}/providers/Microsoft.Compute/virtualMachines"
-    request = HttpRequest("GET", url, params={"api-version": API_VERSION, "statusOnly": "true"})
+    # Not by a ComputeManagementClient: it takes 5 ms to build, and a cycle asks hundreds of subscriptions.
+    client = _LISTS.get(settings, transport)
+    path = f"/subscriptions/{subscription_id}/providers/Microsoft.Compute/virtualMachines"
+    parameters = {"api-version": API_VERSION, "statusOnly": "true"}
     found: dict[str, str] = {}
-    try:
-        while True:
-            response = await pipeline.send_request(request)
-            response.raise_for_status()
-            page = response.json()
-            for machine in page.get("value", []):
-                view = machine.get("properties", {}).get("instanceView", {})
-                found[machine["id"].lower()] = state_of(status.get("code") for status in view.get("statuses", []))
-            if not page.get("nextLink"):
-                return found
-            request = HttpRequest("GET", page["nextLink"])
-    except AzureError as error:
-        raise arm_errors.translated(error) from error
+    for machine in await arm_lists.read_all(client, settings, credential, path, parameters):
+        view = machine.get("properties", {}).get("instanceView") or {}
+        found[machine["id"].lower()] = state_of(status.get("code") for status in view.get("statuses") or [])
+    return found
 
 
 async def power_state(
