@@ -1,9 +1,11 @@
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from shared.settings import Settings
 
-NEEDED = {
+NEEDED: dict[str, Any] = {
     "key_vault_url": "https://vault.example/",
     "public_api_url": "https://api.example/api/",
     "portal_url": "https://portal.example",
