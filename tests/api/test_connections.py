@@ -136,6 +136,13 @@ async def test_a_state_is_good_once(alice: httpx.AsyncClient, partner: str) -> N
     assert await shown(alice, connection["id"]) == before
 
 
+async def test_of_two_requests_with_one_state_one_wins(alice: httpx.AsyncClient, partner: str) -> None:
+    connection = await draft(alice, partner)
+    back = await press(await begin_sign_in(alice, connection["id"]), person="dave")
+    told = await asyncio.gather(*(come_back(back) for _ in range(4)))
+    assert sorted(answer.get("error", "") for answer in told) == ["", *["stateUnknown"] * 3]
+
+
 async def test_a_state_that_nobody_gave_out_changes_nothing(alice: httpx.AsyncClient, fresh_app: Host) -> None:
     callback = f"{fresh_app.url}/api/connections/callback"
     for query in ("", "?code=x", "?code=x&state=", "?code=x&state=made-up", "?state=%00&code=%ff", "?state=a&state=b"):
