@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, AppDep, Area, Body, Caller, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import deliveries, sinks, trial
 from shared.alerts.sinks import Sink, Wanted
@@ -22,8 +22,8 @@ SiteId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
 ReadOnly = Annotated[Any, Field(description="Given by the service; ignored when sent.")]
 
 
-class SinkBody(Body):
-    """A sink as it is wanted."""
+class SinkBody(Acting):
+    """A sink as it is wanted, and why."""
 
     kind: Annotated[str, Field(max_length=50, description="One of GET /sinks/kinds.")]
     name: Annotated[str, Field(min_length=1, max_length=200)]
@@ -46,6 +46,11 @@ class SinkBody(Body):
 
 def _may_change(caller: Caller) -> bool:
     return ALERTS_MANAGE in caller.permissions
+
+
+def _why(body: Acting, request: Request) -> dict[str, str | None]:
+    """What the audit log is told beside the deed."""
+    return {"reason": body.reason, "ticket_number": body.ticket_number, "request_id": request_id(request)}
 
 
 @area.get("/sinks/kinds", permission=DEVICES_READ)
@@ -77,7 +82,7 @@ async def create_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody
 ) -> dict[str, Any]:
     """Make a sink. A secret that was not sent is made, and shown in this answer only."""
-    stored, secret = await sinks.save(app, caller, body.wanted(), None, request_id=request_id(request))
+    stored, secret = await sinks.save(app, caller, body.wanted(), None, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     response.headers["Location"] = f"{app.settings.public_api_url}/sinks/{stored.id}"
     return sinks.view(stored, may_change=True, secret=secret)
@@ -98,7 +103,7 @@ async def replace_sink(
     """Replace a sink. Its secret stays unless another is sent."""
     current = await sinks.get(app, caller, sink_id)
     check_if_match(request, current)
-    stored, secret = await sinks.save(app, caller, body.wanted(), current, request_id=request_id(request))
+    stored, secret = await sinks.save(app, caller, body.wanted(), current, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     return sinks.view(stored, may_change=True, secret=secret)
 
@@ -112,10 +117,12 @@ async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: Si
 
 
 @area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)
-async def test_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId) -> dict[str, Any]:
+async def try_sink(
+    app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
+) -> dict[str, Any]:
     """Send a `tenantry.sink.test` event now; 200 with `{outcome: passed|failed, status, detail, durationMs}`."""
     sink = await sinks.get(app, caller, sink_id)
-    return await trial.run(app, caller, sink, request_id(request))
+    return await trial.run(app, caller, sink, **_why(body or Acting(), request))
 
 
 @area.get("/sinks/{sink_id}/deliveries", permission=DEVICES_READ)

@@ -34,6 +34,7 @@ class Age:
 
 AGES: tuple[Age, ...] = (
     Age("Alerts", lambda s: timedelta(days=s.audit_retention_days), except_partition="open"),
+    Age("Announcements", lambda s: timedelta(days=s.change_retention_days)),
     Age("Audit", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Deliveries", lambda s: timedelta(days=s.change_retention_days)),
     Age("Devices", lambda s: timedelta(days=s.change_retention_days), ("change|", "change}")),

@@ -17,8 +17,11 @@ from shared.sinks.contract import Message, SinkError
 EVENT = "tenantry.sink.test"
 
 
-async def run(app: App, caller: Principal, sink: Sink, request_id: str) -> dict[str, Any]:
-    """Send a test event, whether the sink is enabled or not: `{outcome, status, detail, durationMs}`."""
+async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> dict[str, Any]:
+    """Send a test event, whether the sink is enabled or not: `{outcome, status, detail, durationMs}`.
+
+    `why` goes to the audit log (reason, ticket_number, request_id).
+    """
     identifier = uuid.uuid4().hex
     data = {"id": identifier, "sinkId": sink.id, "name": sink.name, "requestedBy": caller.name}
     body = deliveries.cloud_event(app, identifier, EVENT, app.clock.now(), sink.id, data)
@@ -37,7 +40,7 @@ async def run(app: App, caller: Principal, sink: Sink, request_id: str) -> dict[
         sink.id,
         actor_name=caller.name,
         outcome="succeeded" if outcome == "passed" else "failed",
-        request_id=request_id,
+        **{name: text for name, text in why.items() if text is not None},
     )
     took = int((time.monotonic() - started) * 1000)
     return {"outcome": outcome, "status": status, "detail": detail, "durationMs": took}

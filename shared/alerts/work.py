@@ -62,15 +62,17 @@ async def run_apply(app: App, job: ApplyEvents) -> None:
         await app.queues.send(job, delay=held + 1)
         return
     around: _Surroundings | None = None
-    while events := await app.tables.all(EVENTS, job.subscription_id, prefix=EVENT_PREFIX, limit=BATCH):
-        around = around or await _surroundings(app, events[0].device.tenant_id, job.subscription_id)
-        await _apply_batch(app, events, around)
-        renewed = await lease.renew(app, held)
-        if renewed is None:
-            await app.queues.send(job)
-            return
-        held = renewed
-    await lease.release(app, held)
+    try:
+        while events := await app.tables.all(EVENTS, job.subscription_id, prefix=EVENT_PREFIX, limit=BATCH):
+            around = around or await _surroundings(app, events[0].device.tenant_id, job.subscription_id)
+            await _apply_batch(app, events, around)
+            renewed = await lease.renew(app, held)
+            if renewed is None:
+                await app.queues.send(job)
+                return
+            held = renewed
+    finally:
+        await lease.release(app, held)
 
 
 async def _apply_batch(app: App, events: list[HealthEvent], around: _Surroundings) -> None:
@@ -85,7 +87,11 @@ async def _apply_batch(app: App, events: list[HealthEvent], around: _Surrounding
                 await _apply(app, event, around)
                 await app.tables.delete(EVENTS, event.changed(etag=None))
 
-    await asyncio.gather(*(in_order(of_device) for of_device in by_device.values()))
+    # Every device is waited for, also when one fails: nothing may go on once the job has ended.
+    ended = await asyncio.gather(*(in_order(row) for row in by_device.values()), return_exceptions=True)
+    for outcome in ended:
+        if outcome is not None:
+            raise outcome
 
 
 async def _apply(app: App, event: HealthEvent, around: _Surroundings) -> None:
@@ -146,12 +152,15 @@ async def run_close(app: App, job: CloseAlerts) -> None:
     if not isinstance(held, lease.Lease):
         await app.queues.send(job, delay=held + 1)
         return
-    known, now = await sinks.every(app), app.clock.now()
-    prefix = job.subscription_id.replace("-", "").lower()
-    for alert in await app.tables.all(ALERTS, OPEN, prefix=prefix):
-        await _close(app, alert, rules.closed(alert, job.reason, now), known)
-    await devices.forget_subscription(app, job.subscription_id)
-    await lease.release(app, held)
+    try:
+        known, now = await sinks.every(app), app.clock.now()
+        prefix = job.subscription_id.replace("-", "").lower()
+        for alert in await app.tables.all(ALERTS, OPEN, prefix=prefix):
+            await _close(app, alert, rules.closed(alert, job.reason, now), known)
+            held = await lease.renew(app, held) or held
+        await devices.forget_subscription(app, job.subscription_id)
+    finally:
+        await lease.release(app, held)
 
 
 async def _surroundings(app: App, tenant_id: str, subscription_id: str) -> _Surroundings:
