@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
-from shared import devices, health, progress
+from shared import alerts, devices, health, progress
 from shared.access import DEVICES_READ
 from shared.devices import listing
 from shared.devices.export import COLUMNS
@@ -162,10 +162,11 @@ def _accepted(app: AppDep, response: Response, operation: progress.Operation) ->
 
 @area.get("/devices/{device_id}", permission=DEVICES_READ)
 async def get_device(app: AppDep, caller: Caller, response: Response, device_id: DeviceId) -> dict[str, Any]:
-    """One device with tags and recommended actions."""
+    """One device with tags, recommended actions and its open alert, if there is one."""
     shown = await devices.get(app, caller, device_id)
     response.headers["ETag"] = str(shown.device.etag)
-    return devices.view(app, shown)
+    alert = await alerts.open_alert_of(app, device_id)
+    return devices.view(app, shown) | ({"openAlert": alerts.brief(alert)} if alert else {})
 
 
 @area.get("/devices/{device_id}/history", permission=DEVICES_READ)

@@ -6,11 +6,13 @@ from shared.alerts.deliveries import deliver_due, run_announcement
 from shared.alerts.deliveries import give_up as give_up_delivery
 from shared.alerts.deliveries import run as run_delivery
 from shared.alerts.reads import open_alert_of
+from shared.alerts.records import brief
 from shared.alerts.work import give_up_apply, give_up_close, run_apply, run_close
 from shared.app import App
 from shared.jobs import Announce
 
 __all__ = [
+    "brief",
     "deliver_due",
     "give_up_announcement",
     "give_up_apply",

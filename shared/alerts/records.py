@@ -117,6 +117,11 @@ def extended(timeline: list[Step], step: Step) -> list[Step]:
     return longer if len(longer) <= TIMELINE_LIMIT else [longer[0], *longer[-(TIMELINE_LIMIT - 1) :]]
 
 
+def brief(alert: Alert) -> dict[str, Any]:
+    """The alert as its device shows it."""
+    return {"id": alert.id, "condition": alert.condition, "openedAt": alert.opened_at}
+
+
 def view(alert: Alert, tickets: list[dict[str, Any]], *, timeline: bool = False) -> dict[str, Any]:
     """The alert as the API and its events show it."""
     about = alert.subject

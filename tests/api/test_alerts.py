@@ -70,9 +70,12 @@ async def test_a_device_that_falls_ill_opens_one_alert_and_recovers_to_close_it(
     assert (alert["state"], alert["condition"], alert["status"]) == ("open", "unavailable", "unavailable")
     assert (alert["clientName"], alert["siteId"], alert["tenantName"]) == ("Contoso", "contoso-hq", "Contoso")
     assert alert["tickets"] == [{"sinkId": sink["id"], "kind": "webhook", "state": "open"}]
+    device = await estate.call("GET", f"/devices/{alert['deviceId']}")
+    assert device["openAlert"] == {name: alert[name] for name in ("id", "condition", "openedAt")}
     estate.recover(machine)
     await estate.poll()
     assert await estate.listed("/alerts", state="open", deviceId=alert["deviceId"]) == []
+    assert "openAlert" not in await estate.call("GET", f"/devices/{alert['deviceId']}")
     detail = await estate.call("GET", f"/alerts/{alert['id']}")
     assert (detail["state"], detail["closeReason"], detail["status"]) == ("closed", "recovered", "available")
     assert [step["what"] for step in detail["timeline"]] == ["opened", "closed"]
