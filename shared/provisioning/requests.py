@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, TypeVar
 
 from shared import connections, progress, tenants
 from shared.access import ADMIN, Principal
@@ -14,6 +15,9 @@ from shared.jobs import ProvisionTenant, UnsyncTenant
 from shared.progress import Operation
 from shared.tenants import TENANTS, Tenant
 from shared.tenants.refresh import USABLE
+
+T = TypeVar("T")
+AT_ONCE = 16
 
 
 async def sync(app: App, tenant_ids: list[str], *, by: Principal, **why: str | None) -> Operation:
@@ -112,8 +116,11 @@ async def _begin(app: App, kind: str, chosen: list[Tenant], by: Principal, why: 
         ticket_number=why.get("ticket_number"),
         correlation_id=why.get("request_id") or "",
     )
-    for tenant_id in ids:
+
+    async def write_down(tenant_id: str) -> None:
         await trail(app, by, kind, tenant_id, "accepted", why)
+
+    await _each(write_down, ids)
     return operation
 
 
@@ -123,10 +130,24 @@ async def _store(
     """Change each row before any message is sent; gives those that took the change. The others are failed items."""
     ready = []
     refused: dict[str, Any] = {"code": "conflict", "message": refusal}
-    for tenant in chosen:
+
+    async def store(tenant: Tenant) -> None:
         kept = await app.tables.update(TENANTS, "tenant", tenant.id, change)
         if kept is not None and kept.operation_id == operation.id:
             ready.append(kept)
         else:
             await progress.set_item(app, operation.id, tenant.id, "failed", refused)
+
+    await _each(store, chosen)
     return ready
+
+
+async def _each(act: Callable[[T], Awaitable[None]], targets: Iterable[T]) -> None:
+    """Do it for every target, a bounded number at once."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(target: T) -> None:
+        async with gate:
+            await act(target)
+
+    await asyncio.gather(*(one(target) for target in targets))

@@ -291,7 +291,8 @@ async def test_an_unknown_tenant_among_others_changes_nothing(alice: httpx.Async
         assert answer.status_code == 400
         assert answer.json()["error"]["details"][0]["target"] == "no-such-tenant"
     assert (await tenants(alice))["Contoso"]["status"] == "deactivated"
-    for body in ({}, {"tenantIds": []}, {"tenantIds": "x"}, {"tenantIds": ["a/b"]}):
+    bad: list[dict[str, Any]] = [{}, {"tenantIds": []}, {"tenantIds": "x"}, {"tenantIds": ["a/b"]}]
+    for body in bad:
         assert (await alice.post("/tenants/sync", json=body)).status_code == 400
 
 
