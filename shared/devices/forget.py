@@ -10,12 +10,16 @@ from shared.tenants import SUBSCRIPTIONS
 
 async def forget_subscription(app: App, subscription_id: str) -> int:
     """Delete everything stored of the devices of a subscription; gives the number of rows. Harmless when repeated."""
-    # The digest goes first: a poll that is under way then notes nothing, and the lists show nothing from here on.
+    # The row goes first: a poll that is under way loses its claim, and the lists show nothing from here on.
     await app.tables.update(
         SUBSCRIPTIONS,
         "subscription",
         subscription_id,
-        lambda row: None if row.digest is None else row.changed(digest=None, device_count=0),
+        lambda row: (
+            None
+            if row.digest is None and row.last_attempt_at is None
+            else row.changed(digest=None, device_count=0, last_attempt_at=None)
+        ),
     )
     await index.delete(app, subscription_id)
     app.memory.get("device-index", {}).pop(subscription_id, None)

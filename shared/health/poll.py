@@ -1,8 +1,9 @@
 """The poll of one subscription: see, compare by digest, store what changed, note how it went.
 
-An unchanged poll costs two or three calls to Azure, one row read and one row write. Order of writes: devices with
-their changes and events, then the index, then the job that applies the events, then the subscription's row with the
-digest. Whatever is cut off in between is done again by the next poll, because the digest still differs.
+An unchanged poll costs two or three calls to Azure, one row read and one row write. Order of writes where something
+changed: the claim in the subscription's row, devices with their changes and events, the index, the job that applies the
+events, then the subscription's row with the digest. Whatever is cut off in between is done again by the next poll,
+because the digest still differs.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from shared import audit, connections, jobs, progress, tenants
+from shared import audit, connections, devices, jobs, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
 from shared.devices import index, places
@@ -35,7 +36,7 @@ log = logging.getLogger("tenantry.health")
 MAX_WAITS = 8
 """How often a throttled poll is put off before it counts as failed; the timer begins a new one anyway."""
 MIN_WAIT_SECONDS = 2.0
-STORE_TRIES = 3
+STORE_TRIES = 8
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
@@ -126,14 +127,11 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> None:
         await _fail(app, job, error)
         return
     if observation.digest == subscription.digest:
-        count = subscription.device_count
-    else:
-        stored = await _store(app, subscription, observation)
-        if stored is None:
-            await _report(app, job, None)
-            return
-        count = stored
-    await _note(app, subscription, observation, count)
+        await _note(app, subscription, observation, subscription.device_count)
+    elif (claimed := await _claim(app, subscription, observation)) is not None:
+        count = await _store(app, claimed, observation)
+        if count is not None:
+            await _note(app, claimed, observation, count)
     await _report(app, job, None)
 
 
@@ -187,33 +185,46 @@ async def _all_of(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C]
     return results  # type: ignore[return-value]  # without failures they are what was awaited
 
 
-async def _store(app: App, subscription: Subscription, observation: Observation) -> int | None:
-    """Bring devices and index to what was seen; gives the number of devices, None when something newer is there."""
+async def _claim(app: App, subscription: Subscription, observation: Observation) -> Subscription | None:
+    """Say in the subscription's row that this observation is about to be stored; None when a newer one was first.
+
+    Of two polls at once the newer observation wins: the other finds the row changed, here or after it has read the
+    devices, and leaves.
+    """
+    row: Subscription | None = subscription
     for _ in range(STORE_TRIES):
-        place = await places.of(app, subscription.id)
-        if place is None or place.not_polled or _newer(place.subscription, observation):
+        if row is None or row.gone or (row.last_attempt_at is not None and row.last_attempt_at > observation.at):
             return None
-        stored, pending = await _stored(app, subscription.id)
-        plan = diff(
-            stored,
-            observation.seen,
-            tenant_id=subscription.tenant_id,
-            subscription_id=subscription.id,
-            now=app.clock.now(),
-        )
+        try:
+            return await app.tables.put(SUBSCRIPTIONS, row.changed(last_attempt_at=observation.at))
+        except PreconditionFailed:
+            row = await app.tables.get(SUBSCRIPTIONS, "subscription", subscription.id)
+    raise Conflict(f"The row of {subscription.id} is being changed by many at once. It is tried again.")
+
+
+async def _store(app: App, claimed: Subscription, observation: Observation) -> int | None:
+    """Bring devices and index to what was seen; gives the number of devices, None when the claim was lost."""
+    for _ in range(STORE_TRIES):
+        stored, pending = await _stored(app, claimed.id)
+        row = await app.tables.get(SUBSCRIPTIONS, "subscription", claimed.id)
+        if row is None or not _same_claim(row, claimed):
+            return None
+        now = app.clock.now()
+        plan = diff(stored, observation.seen, tenant_id=claimed.tenant_id, subscription_id=claimed.id, now=now)
         try:
             await _write(app, plan)
         except PreconditionFailed:
             continue
-        await index.write(app, subscription.id, observation.digest, plan.devices)
+        await index.write(app, claimed.id, observation.digest, plan.devices)
         if pending or plan.has_events:
-            await app.queues.send(jobs.ApplyEvents(subscription_id=subscription.id))
+            await app.queues.send(jobs.ApplyEvents(subscription_id=claimed.id))
         return len(plan.devices)
-    raise Conflict(f"The devices of {subscription.id} are being changed by others. It is tried again.")
+    raise Conflict(f"The devices of {claimed.id} are being changed by others. It is tried again.")
 
 
-def _newer(current: Subscription, observation: Observation) -> bool:
-    return current.last_refreshed_at is not None and current.last_refreshed_at > observation.at
+def _same_claim(row: Subscription, claimed: Subscription) -> bool:
+    """Whether nobody polled or emptied the subscription since; a refresh of tenants may have written other fields."""
+    return row.last_attempt_at == claimed.last_attempt_at and row.digest == claimed.digest
 
 
 async def _stored(app: App, subscription_id: str) -> tuple[dict[str, Device], bool]:
@@ -269,11 +280,14 @@ async def _note(app: App, before: Subscription, observation: Observation, count:
     except PreconditionFailed:
         pass
 
-    def onto(row: Subscription) -> Subscription | None:
-        # Somebody emptied the devices meanwhile (another digest), or polled later: his row stands.
-        return None if row.digest != before.digest or _newer(row, observation) else noted(row)
-
-    await app.tables.update(SUBSCRIPTIONS, "subscription", before.id, onto)
+    current = await app.tables.update(
+        SUBSCRIPTIONS, "subscription", before.id, lambda row: noted(row) if _same_claim(row, before) else None
+    )
+    if current is not None and current.digest is None:
+        # The devices were removed while they were being written: what came after the removal goes too.
+        place = await places.of(app, before.id)
+        if place is not None and not place.shown:
+            await devices.forget_subscription(app, before.id)
 
 
 async def _put_off(app: App, job: jobs.PollSubscription, error: Throttled) -> None:

@@ -30,6 +30,7 @@ from shared.devices import index, places
 from shared.devices.listing import Row
 from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, EVENT_PREFIX, EVENTS
 from shared.health import poll
+from shared.health.poll import Observation
 from shared.microsoft.identity import refresh_secret_name
 from shared.sites import SITES, Site
 from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
@@ -72,6 +73,12 @@ class Clients:
 
     async def poll(self, **fields: Any) -> None:
         await health.run_poll(self.app, jobs.PollSubscription(subscription_id=self.cloud.id, **fields))
+
+    async def observe(self) -> Observation:
+        """What a poll sees that has not stored anything yet."""
+        place = await places.of(self.app, self.cloud.id)
+        assert place is not None
+        return await poll._observe(self.app, place)
 
     async def row(self) -> Subscription:
         found = await self.app.tables.get(SUBSCRIPTIONS, "subscription", self.cloud.id)
@@ -212,16 +219,18 @@ async def test_one_changed_device_writes_one_transaction_one_index_and_the_subsc
     contoso.rows.seen.clear()
     await contoso.poll()
     written = [seen for seen in contoso.rows.seen if seen[0] != "GET"]
-    assert written == [("POST", "$batch"), ("PUT", "DeviceIndex"), ("PUT", "Subscriptions")]
+    claim = note = ("PUT", "Subscriptions")
+    assert written == [claim, ("POST", "$batch"), ("PUT", "DeviceIndex"), note]
 
 
 async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_next(contoso: Clients) -> None:
     await contoso.poll()
     resource = contoso.machine()
     contoso.fall_ill(resource)
-    row = await contoso.row()
-    observation = await poll._observe(contoso.app, await _place(contoso))
-    await poll._store(contoso.app, row, observation)
+    observation = await contoso.observe()
+    claimed = await poll._claim(contoso.app, await contoso.row(), observation)
+    assert claimed is not None
+    await poll._store(contoso.app, claimed, observation)
     client = contoso.app.queues._client(jobs.ApplyEvents.QUEUE)
     await client.clear_messages()
     assert (await contoso.row()).digest != observation.digest
@@ -234,21 +243,18 @@ async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_
     assert change.after == "unavailable"
 
 
-async def _place(contoso: Clients) -> devices.Place:
-    place = await places.of(contoso.app, contoso.cloud.id)
-    assert place is not None
-    return place
-
-
 async def test_an_older_observation_never_overwrites_a_newer_one(contoso: Clients) -> None:
     await contoso.poll()
-    row = await contoso.row()
-    old = await poll._observe(contoso.app, await _place(contoso))
+    contoso.fall_ill(contoso.machine())
+    row, old = await contoso.row(), await contoso.observe()
+    claimed = await poll._claim(contoso.app, row, old)
+    assert claimed is not None
     resource = contoso.machine()
     contoso.fall_ill(resource)
     await contoso.poll()
-    assert await poll._store(contoso.app, row, old) is None
-    await poll._note(contoso.app, row, old, 1)
+    assert await poll._claim(contoso.app, row, old) is None
+    assert await poll._store(contoso.app, claimed, old) is None
+    await poll._note(contoso.app, claimed, old, 1)
     assert (await contoso.listed())[resource.id].entry.status == "unavailable"
     assert (await contoso.row()).device_count == len(contoso.cloud.resources)
 
@@ -367,10 +373,13 @@ async def test_what_is_not_mapped_is_neither_polled_nor_shown(contoso: Clients) 
 
 async def test_devices_forgotten_under_a_poll_stay_forgotten_until_the_next_one(contoso: Clients) -> None:
     await contoso.poll()
-    row = await contoso.row()
-    observation = await poll._observe(contoso.app, await _place(contoso))
+    contoso.fall_ill(contoso.machine())
+    observation = await contoso.observe()
+    claimed = await poll._claim(contoso.app, await contoso.row(), observation)
+    assert claimed is not None
     await devices.forget_subscription(contoso.app, contoso.cloud.id)
-    await poll._note(contoso.app, row, observation, 5)
+    assert await poll._store(contoso.app, claimed, observation) is None
+    await poll._note(contoso.app, claimed, observation, 5)
     assert await contoso.listed() == {}
     assert await contoso.stored(DEVICE_PREFIX) == []
     await contoso.poll()
@@ -401,3 +410,22 @@ async def test_the_index_is_read_again_only_after_a_change(contoso: Clients) -> 
     contoso.rows.seen.clear()
     await contoso.listed()
     assert contoso.rows.seen.count(("GET", index.TABLE)) == 1
+
+
+async def test_devices_written_after_their_tenant_was_unsynced_are_removed_again(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.fall_ill(contoso.machine())
+    observation = await contoso.observe()
+    claimed = await poll._claim(contoso.app, await contoso.row(), observation)
+    assert claimed is not None
+    count = await poll._store(contoso.app, claimed, observation)
+    assert count is not None
+    place = await places.of(contoso.app, contoso.cloud.id)
+    assert place is not None
+    assert place.tenant is not None
+    await contoso.app.tables.put(TENANTS, place.tenant.changed(status="deactivated"))
+    row = await contoso.row()
+    await contoso.app.tables.put(SUBSCRIPTIONS, row.changed(digest=None, last_attempt_at=None))
+    await poll._note(contoso.app, claimed, observation, count)
+    assert await contoso.stored(DEVICE_PREFIX) == []
+    assert (await contoso.row()).digest is None
