@@ -145,7 +145,8 @@ async def run_connection_removal(app: App, job: RemoveConnection) -> None:
             await _begin_removal(app, operation, tenant)
     waiting_for = [target for target, status in items.items() if status not in TERMINAL and target != connection.id]
     if waiting_for and job.attempt < MAX_CHECKS:
-        await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=CHECK_SECONDS)
+        delay = min(CHECK_SECONDS, 1.0 + job.attempt)
+        await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
         return
     for target in waiting_for:
         error = {"code": "notRemoved", "message": "The tenant did not answer in time. Remove the application by hand."}

@@ -8,9 +8,11 @@ import pytest_asyncio
 
 from sandbox.host import Host
 from sandbox.server import Sandbox
+from shared import app as composition
+from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
 from tests.app_fixtures import ApiFor
-from tests.connecting import connect
-from tests.tenanting import Settle, refresh, site, sync, tenants
+from tests.sandbox.browser import tenant_called
+from tests.tenanting import site
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -21,12 +23,30 @@ async def alice(fresh_app: Host, api: ApiFor) -> httpx.AsyncClient:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def known(alice: httpx.AsyncClient, control: httpx.AsyncClient, settle: Settle) -> dict[str, str]:
-    """Ids of tenants by name; Contoso and Lucerne Publishing (which has no Azure) are synced."""
-    await connect(alice, control)
-    await refresh(alice, settle)
-    await sync(alice, settle, "Contoso", "Lucerne Publishing")
-    return {name: row["id"] for name, row in (await tenants(alice)).items()}
+async def known(alice: httpx.AsyncClient, sandbox: Sandbox) -> dict[str, str]:
+    """Ids of tenants by name, as provisioning leaves them: only Fabrikam is not synced, only Contoso has Azure."""
+    tables, world = composition.current().tables, sandbox.cloud.world
+    assert (await alice.get("/tenants")).json() == {"value": []}
+    ids: dict[str, str] = {}
+    for name in ("Contoso", "Lucerne Publishing", "Fabrikam"):
+        cloud = tenant_called(world, name)
+        ids[name] = cloud.id
+        row = Tenant(
+            id=cloud.id,
+            display_name=name,
+            default_domain=cloud.default_domain,
+            connection_id="c1",
+            relationship="reseller",
+            status="deactivated" if name == "Fabrikam" else "synced",
+        )
+        await tables.put(TENANTS, row)
+    for subscription_id in tenant_called(world, "Contoso").subscription_ids:
+        name = world.subscriptions[subscription_id].name
+        found = Subscription(
+            id=subscription_id, tenant_id=ids["Contoso"], connection_id="c1", name=name, access="application"
+        )
+        await tables.put(SUBSCRIPTIONS, found)
+    return ids
 
 
 async def subscription_ids(alice: httpx.AsyncClient, tenant_id: str) -> list[str]:
