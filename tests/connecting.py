@@ -56,3 +56,19 @@ async def connect(alice: httpx.AsyncClient, control: httpx.AsyncClient, person: 
     completed = await alice.post(f"/connections/{connection['id']}/complete")
     assert completed.status_code == 200, completed.text
     return str(connection["id"])
+
+
+async def shown(alice: httpx.AsyncClient, connection_id: str) -> dict[str, Any]:
+    """A connection as the API shows it."""
+    answer = await alice.get(f"/connections/{connection_id}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def checks(alice: httpx.AsyncClient, connection_id: str) -> tuple[str, dict[str, dict[str, str]]]:
+    """The outcome of a connection's test, and its checks by id."""
+    answer = await alice.post(f"/connections/{connection_id}/test")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    return body["outcome"], {check["id"]: check for check in body["checks"]}

@@ -38,13 +38,6 @@ async def nobody(host: Host, api: ApiFor) -> httpx.AsyncClient:
     return await api()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def fresh_alice(fresh_app: Host, api: ApiFor) -> httpx.AsyncClient:
-    """Alice, beside an application with nothing stored."""
-    assert fresh_app.state == "Running"
-    return await api("alice")
-
-
 def error_of(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
     """The error of an answer, which must be of the one shape."""
     assert answer.status_code == status, answer.text
