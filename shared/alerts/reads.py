@@ -12,7 +12,7 @@ from shared.access import Principal
 from shared.alerts import deliveries, work
 from shared.alerts.records import ALERTS, OPEN, Alert, Step, closed_key, extended, order, parse_id, view
 from shared.app import App
-from shared.errors import Conflict, InvalidInput, NotFound
+from shared.errors import Conflict, NotFound
 
 State = Literal["open", "closed", "suppressed"]
 READ_AT_ONCE = 100
@@ -143,11 +143,3 @@ async def redeliver(app: App, caller: Principal, alert_id: str, **why: str | Non
         **{name: value for name, value in why.items() if value is not None},
     )
     return changed or alert
-
-
-def states(values: list[str] | None) -> frozenset[str]:
-    """The states a list asks for. Raises InvalidInput for an unknown one."""
-    known = {"open", "closed", "suppressed"}
-    if unknown := set(values or []) - known:
-        raise InvalidInput(f"{', '.join(sorted(unknown))} is none of {', '.join(sorted(known))}.", target="state")
-    return frozenset(values or [])

@@ -188,6 +188,19 @@ async def test_a_second_worker_waits_for_the_first_on_a_subscription(estate: Est
     assert await lease.renew(estate.app, taken) is not None
 
 
+async def test_events_wait_while_another_worker_holds_the_subscription(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    held = await lease.take(estate.app, estate.cloud().id)
+    assert isinstance(held, lease.Lease)
+    estate.fall_ill(machine)
+    await estate.poll()
+    assert await estate.listed("/alerts", deviceId=estate.device_id(machine)) == []
+    await lease.release(estate.app, held)
+    await apply(estate)
+    assert (await alert_of(estate, machine))["state"] == "open"
+
+
 async def test_alerts_are_seen_within_ones_sites_only(estate: Estate) -> None:
     await estate.grant("bob", "fabrikam-hq")
     alert = await ill(estate, estate.machine())

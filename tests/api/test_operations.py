@@ -15,7 +15,14 @@ from shared import capabilities, jobs, operations, progress
 from shared.operations import follow
 from shared.operations.records import GUARDS, Guard, Plan, plan_of
 from shared.progress import OPERATIONS
+from shared.tenants import SUBSCRIPTIONS
 from tests.estate import Estate
+
+
+@pytest.fixture(autouse=True)
+def at_once(estate: Estate) -> None:
+    """Azure does what it is asked before it answers, unless a test says otherwise."""
+    estate.sandbox.cloud.world.behaviour.lro = "immediate"
 
 
 async def act(estate: Estate, machine: Resource, verb: str, expect: int = 202, **body: Any) -> dict[str, Any]:
@@ -188,7 +195,6 @@ async def test_a_worker_killed_while_sending_is_followed_by_another(
     machine = estate.machine()
     await estate.poll()
     operation = await prepared(estate, machine, verb)
-    estate.sandbox.cloud.world.behaviour.lro = "immediate"
     until = estate.app.clock.now() + timedelta(hours=1)
     await stored_plan(estate, operation, phase="sending", attempts=1, request_id="r1", sending_until=until)
     await go_on(estate, operation)
@@ -201,6 +207,67 @@ async def test_a_worker_killed_while_sending_is_followed_by_another(
     assert len(posts(estate, azure_name)) == times
     assert done["status"] == ("succeeded" if verb == "stop" else "outcomeUnknown")
     assert await estate.app.tables.get(GUARDS, "device", estate.device_id(machine)) is None
+
+
+async def test_a_second_sending_that_meets_the_first_at_work_is_no_failure(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    operation = await prepared(estate, machine, "stop")
+    past = estate.app.clock.now() - timedelta(seconds=1)
+    await stored_plan(estate, operation, phase="sending", attempts=1, request_id="r1", sending_until=past)
+    body = {"error": {"code": "Conflict", "message": "Conflict with a concurrent request."}}
+    await fault(estate, method="POST", path="/deallocate", status=409, body=body, times=1)
+    machine.power = "deallocated"
+    await go_on(estate, operation)
+    assert (await ended(estate, operation))["status"] == "succeeded"
+
+
+async def test_an_operation_whose_subscription_is_gone_fails(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    operation = await prepared(estate, machine, "stop")
+    row = await estate.app.tables.get(SUBSCRIPTIONS, "subscription", machine.subscription_id)
+    assert row is not None
+    await estate.app.tables.delete(SUBSCRIPTIONS, row)
+    await go_on(estate, operation)
+    done = await ended(estate, operation)
+    assert (done["status"], done["error"]["code"]) == ("failed", "notFound")
+
+
+async def test_an_action_that_could_not_be_put_in_line_leaves_the_machine_free(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    with monkeypatch.context() as patch:
+        # A queue name that the storage service refuses.
+        patch.setattr(jobs.FollowOperation, "QUEUE", "Not A Queue")
+        await act(estate, machine, "restart", 500)
+    assert (await ended(estate, await act(estate, machine, "restart")))["status"] == "succeeded"
+
+
+async def test_throttling_without_end_is_a_failure_that_was_never_sent(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    operation = await prepared(estate, machine, "restart")
+    await fault(estate, method="POST", path="/restart", status=429, retryAfter=600, times=1)
+    await estate.advance(follow.PATIENCE.total_seconds() + 1)
+    await go_on(estate, operation)
+    await estate.settle(30)
+    done = await estate.call("GET", f"/operations/{operation['id']}")
+    assert done["status"] == "failed"
+
+
+async def test_work_that_comes_again_after_the_end_tells_nobody_twice(estate: Estate) -> None:
+    await estate.webhook()
+    machine = estate.machine()
+    await estate.poll()
+    operation = await act(estate, machine, "restart")
+    await ended(estate, operation)
+    await go_on(estate, operation)
+    await ended(estate, operation)
+    told = [row for row in await estate.received() if row["body"]["type"] == "tenantry.operation.completed"]
+    assert len(told) == 1
 
 
 async def test_a_status_that_azure_forgot_is_settled_by_looking_at_the_machine(estate: Estate) -> None:
