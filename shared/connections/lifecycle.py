@@ -130,6 +130,9 @@ async def remove(app: App, connection: Connection, *, by: Principal, **why: str 
     """
     if connection.removal_operation_id is not None:
         running = await progress.read(app, connection.removal_operation_id)
+        if running.status == "notStarted":
+            # A crash after the row was written may have lost the job; it is harmless to have it twice.
+            await _enqueue_removal(app, running)
         if running.status not in progress.TERMINAL:
             return running
     operation = await progress.start(
@@ -148,10 +151,13 @@ async def remove(app: App, connection: Connection, *, by: Principal, **why: str 
     except PreconditionFailed:
         await progress.update(app, operation.id, status="canceled")
         raise
-    await app.queues.send(
-        RemoveConnection(
-            connection_id=connection.id, operation_id=operation.id, correlation_id=operation.correlation_id
-        )
-    )
+    await _enqueue_removal(app, operation)
     await trail(app, by, "connection.remove", connection.id, "accepted", why)
     return operation
+
+
+async def _enqueue_removal(app: App, operation: progress.Operation) -> None:
+    job = RemoveConnection(
+        connection_id=str(operation.resource), operation_id=operation.id, correlation_id=operation.correlation_id
+    )
+    await app.queues.send(job)

@@ -10,12 +10,13 @@ import pytest_asyncio
 
 from sandbox.host import Host
 from shared import app as composition
-from shared import connections, permissions
+from shared import connections, permissions, progress
+from shared.access import ADMIN
 from shared.connections import CONNECTIONS
 from shared.errors import NeedsConsent
 from shared.microsoft.identity import refresh_secret_name
 from tests.connecting import begin_sign_in, checks, come_back, connect, draft, press, shown, sign_in
-from tests.estate import Estate
+from tests.estate import Estate, Settle
 from tests.sandbox.browser import tenant_called
 
 SECRETS = ("refresh_token", "refreshToken", "verifier", "code_verifier")
@@ -292,3 +293,24 @@ async def test_a_connection_that_is_being_removed_takes_nothing_else(
         assert answer.status_code == 409, step
     assert (await come_back(back))["error"] == "connectionRemoved"
     assert await composition.current().vault.get(refresh_secret_name(connection["id"])) is None
+
+
+async def test_a_draft_can_be_removed(fresh_alice: httpx.AsyncClient, partner: str, settle: Settle) -> None:
+    connection = await draft(fresh_alice, partner)
+    removed = await fresh_alice.delete(f"/connections/{connection['id']}")
+    assert removed.status_code == 202
+    await settle(30, delayed=True)
+    assert (await fresh_alice.get(f"/connections/{connection['id']}")).status_code == 404
+
+
+async def test_a_removal_whose_job_was_lost_is_begun_again(
+    fresh_alice: httpx.AsyncClient, partner: str, settle: Settle
+) -> None:
+    app = composition.current()
+    connection = await connections.get(app, (await draft(fresh_alice, partner))["id"])
+    lost = await progress.start(app, "connection.remove", reader=ADMIN, resource=connection.id)
+    await app.tables.put(CONNECTIONS, connection.changed(status="disabling", removal_operation_id=lost.id))
+    again = await fresh_alice.delete(f"/connections/{connection.id}")
+    assert (again.status_code, again.json()["id"]) == (202, lost.id)
+    await settle(30, delayed=True)
+    assert (await fresh_alice.get(f"/connections/{connection.id}")).status_code == 404

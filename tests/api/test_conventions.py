@@ -8,16 +8,14 @@ import time
 from typing import Any
 
 import httpx
-import jwt
 import pytest
 import pytest_asyncio
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from functions import API
 from functions.routing import MAX_BODY_BYTES, GuardedRoute
 from sandbox.host import Host
 from tests.app_fixtures import ApiFor
+from tests.errors import error_of
 from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
 
 TENANT = "11111111-1111-4111-8111-111111111111"
@@ -36,22 +34,6 @@ async def nobody(host: Host, api: ApiFor) -> httpx.AsyncClient:
     """A caller without a token."""
     assert host.state == "Running"
     return await api()
-
-
-def error_of(answer: httpx.Response, status: int, code: str | None = None) -> dict[str, Any]:
-    """The error of an answer, which must be of the one shape."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"].startswith("application/json")
-    body = answer.json()
-    assert set(body) == {"error"}
-    error: dict[str, Any] = body["error"]
-    assert {"code", "message", "requestId"} <= set(error) <= {"code", "message", "requestId", "target", "details"}
-    assert error["requestId"] == answer.headers["x-ms-client-request-id"]
-    assert error["message"]
-    assert "Traceback" not in answer.text
-    if code is not None:
-        assert error["code"] == code
-    return error
 
 
 def named(route: Route) -> str:
@@ -108,99 +90,6 @@ async def test_a_caller_without_a_token_is_refused(nobody: httpx.AsyncClient, ro
 @pytest.mark.parametrize("route", ANONYMOUS, ids=named)
 async def test_an_anonymous_route_needs_no_token(nobody: httpx.AsyncClient, route: Route) -> None:
     assert (await nobody.request(route.method, route.url)).status_code in (200, 302)
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def claims(control: httpx.AsyncClient) -> dict[str, Any]:
-    """What a good token of alice says."""
-    token = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
-    found: dict[str, Any] = jwt.decode(token, options={"verify_signature": False})
-    return found
-
-
-async def refused(nobody: httpx.AsyncClient, authorization: str) -> None:
-    answer = await nobody.get("/me", headers={"Authorization": authorization})
-    error_of(answer, 401, "unauthenticated")
-
-
-async def test_a_good_token_is_taken_whatever_the_case_of_bearer(
-    nobody: httpx.AsyncClient, control: httpx.AsyncClient
-) -> None:
-    token = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
-    assert (await nobody.get("/me", headers={"Authorization": f"bearer {token}"})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "authorization", ["Bearer", "Basic YTpi", "Bearer a.b.c", "Bearer ..", "Bearer garbage", "eyJhbGciOi"]
-)
-async def test_a_garbled_token_is_refused(nobody: httpx.AsyncClient, authorization: str) -> None:
-    await refused(nobody, authorization)
-
-
-async def test_an_unsigned_token_is_refused(nobody: httpx.AsyncClient, claims: dict[str, Any]) -> None:
-    await refused(nobody, f"Bearer {jwt.encode(claims, '', algorithm='none')}")
-
-
-async def test_a_token_signed_by_somebody_else_is_refused(
-    nobody: httpx.AsyncClient, control: httpx.AsyncClient, claims: dict[str, Any]
-) -> None:
-    good = (await control.post("/tokens", json={"person": "alice"})).json()["accessToken"]
-    known = jwt.get_unverified_header(good)["kid"]
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    for key_id in (known, "unknown"):
-        await refused(nobody, f"Bearer {jwt.encode(claims, key, algorithm='RS256', headers={'kid': key_id})}")
-
-
-async def test_a_token_signed_with_the_public_key_as_a_secret_is_refused(
-    nobody: httpx.AsyncClient, host: Host, claims: dict[str, Any]
-) -> None:
-    keys = f"{host.settings['LOGIN_URL']}/{host.settings['API_TENANT_ID']}/discovery/v2.0/keys"
-    async with httpx.AsyncClient() as client:
-        published = (await client.get(keys)).json()["keys"][0]
-    public = jwt.PyJWK(published).key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
-    # PyJWT itself refuses to sign so, hence by hand.
-    head = {"alg": "HS256", "typ": "JWT", "kid": published["kid"]}
-    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in (head, claims)]
-    signature = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
-    digest = base64.urlsafe_b64encode(_hmac(signature, b".".join(parts), public)).rstrip(b"=")
-    await refused(nobody, f"Bearer {b'.'.join([*parts, digest]).decode()}")
-
-
-def _hmac(algorithm: jwt.algorithms.HMACAlgorithm, message: bytes, key: bytes) -> bytes:
-    return algorithm.sign(message, key)
-
-
-async def test_a_changed_token_is_refused(nobody: httpx.AsyncClient, control: httpx.AsyncClient) -> None:
-    token = (await control.post("/tokens", json={"person": "mallory"})).json()["accessToken"]
-    head, body, signature = token.split(".")
-    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    forged = base64.urlsafe_b64encode(json.dumps(claims | {"roles": ["Integration.Admin"]}).encode()).decode()
-    await refused(nobody, f"Bearer {head}.{forged.rstrip('=')}.{signature}")
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"person": "alice", "lifetimeSeconds": -3600},
-        {"person": "frank"},
-        {"person": "alice", "audience": "https://graph.microsoft.com"},
-        {"person": "alice", "audience": "https://management.azure.com"},
-    ],
-    ids=["expired", "foreign tenant", "made for Graph", "made for ARM"],
-)
-async def test_a_well_signed_token_that_is_not_for_us_is_refused(
-    nobody: httpx.AsyncClient, host: Host, control: httpx.AsyncClient, asked: dict[str, Any]
-) -> None:
-    if "audience" in asked:
-        # Signed-in people get tokens of Microsoft's resources through the partner application only.
-        answer = await control.post("/tokens", json={"application": "managed-identity", "audience": asked["audience"]})
-    else:
-        answer = await control.post("/tokens", json=asked)
-    answer.raise_for_status()
-    assert host.state == "Running"
-    await refused(nobody, f"Bearer {answer.json()['accessToken']}")
 
 
 @every_route
