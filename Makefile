@@ -7,7 +7,7 @@ CODE := $(wildcard function_app.py functions shared sandbox tests bench)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo sandbox test test-clients lint format bench lock clean
+.PHONY: help setup demo tour sandbox test test-clients lint format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -26,6 +26,9 @@ node_modules/.stamp: package.json package-lock.json | $(VENV)/.stamp
 
 demo: setup ## Run the whole system on this machine (WORLD=empty opens on the wizard, ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
+
+tour: setup ## Walk through the main job on the running demo (in a second terminal)
+	@exec $(BIN)/python -m sandbox.tour $(ARGS)
 
 sandbox: setup ## Run Azurite and the Microsoft cloud only, for `func start` beside it
 	@exec $(BIN)/python -m sandbox.up --only-sandbox --world $(WORLD) $(ARGS)

@@ -1,0 +1,23 @@
+"""What a new user sees first: the demo's living system, and the tour of the main job on it."""
+
+import httpx
+import pytest
+
+from sandbox import demo, tour
+from sandbox.host import Host
+from sandbox.server import Sandbox
+
+
+async def test_the_demo_opens_on_a_living_system_and_the_tour_ends_with_a_closed_ticket(
+    fresh_app: Host, sandbox: Sandbox, control: httpx.AsyncClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    control_url = sandbox.urls["control"]
+    await demo.run(f"{fresh_app.url}/api", f"{control_url}/_sandbox", once=True)
+    await control.put("/behaviour", json={"drift": False})
+    assert " open alerts; health drifts from now on" in capsys.readouterr().out
+
+    await tour.run(fresh_app.url, control_url)
+    told = [line for line in capsys.readouterr().out.splitlines() if line[:1].isdigit()]
+    assert [line.split(".", 1)[0] for line in told] == ["1", "2", "3", "4", "5", "6", "7"]
+    assert told[5] == "6. The poll closes the alert by itself: recovered"
+    assert told[6] == "7. The ticket desk agrees: closed"
