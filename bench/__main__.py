@@ -14,6 +14,7 @@ import platform
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,14 @@ async def measure(size: Size, rounds: int) -> dict[str, Any]:
                 for number in range(rounds):
                     await _change(stage, size, number)
                     changed.append(await _pair(stage, floor))
-            listed = await stage.call("GET", "/devices", params={"$top": 1, "$count": "true"})
+            lists = [await _list(stage) for _ in range(4)]
             return {
                 **vars(size),
-                "listed": listed["count"],
+                "listed": lists[0][1],
+                "listSeconds": {
+                    "first": round(lists[0][0], 3),
+                    "again": round(statistics.median(seconds for seconds, _ in lists[1:]), 3),
+                },
                 "first": _shown([(first, None)]),
                 "unchanged": _shown(unchanged),
                 "changed": _shown(changed),
@@ -69,6 +74,13 @@ async def _pair(stage: Stage, floor: Floor) -> tuple[Cycle, float]:
     """A cycle, and what its requests alone take."""
     done = await cycle.run(stage)
     return done, await floor.run(done.urls)
+
+
+async def _list(stage: Stage) -> tuple[float, int]:
+    """Seconds of one page of the device list, and how many devices there are in all."""
+    begin = time.perf_counter()
+    body = await stage.call("GET", "/devices", params={"$count": "true", "$orderby": "status"})
+    return time.perf_counter() - begin, body["count"]
 
 
 async def _change(stage: Stage, size: Size, number: int) -> None:
@@ -114,6 +126,9 @@ def table(results: list[dict[str, Any]]) -> str:
                 f"{result['resources']:>9} {name:10} {row['seconds']:>8} {floor:>7} {ratio:>6} {row['cpu']['host']:>9}"
                 f" {sum(row['calls'].values()):>6} {devices:>12}  {others}"
             )
+    for r in results:
+        seconds = r["listSeconds"]
+        lines.append(f"a page of the {r['listed']} devices: {seconds['first']} s at first, then {seconds['again']} s")
     lines += [f"host's peak memory at {r['resources']} resources: {r['hostPeakMiB']} MiB" for r in results]
     return "\n".join(lines)
 

@@ -2,7 +2,7 @@
 
 A list route reads it and sorts, filters, searches and counts in memory, because Table Storage can do none of these.
 A value is read again only when the subscription's row carries another digest than the one kept in this process.
-Measured: 10,000 devices take 5 MB in memory and 40 ms to unpack.
+Measured: 10,000 devices take 0.2 MB stored, 5 MB in memory, and 0.1 s to unpack.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shared.store import packed
 TABLE, PARTITION = "DeviceIndex", "index"
 READ_CONCURRENCY = 16
 MAX_DEVICES = 100_000
-"""What one process keeps (about 60 MB). A list that needs more must name a client, site, tenant or subscription."""
+"""What one process keeps (about 50 MB). A list that needs more must name a client, site, tenant or subscription."""
 
 
 @dataclass(frozen=True, slots=True)

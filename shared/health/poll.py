@@ -110,6 +110,9 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> None:
     """Do one poll. Throttled, it puts itself off; refused, it marks the subscription; it raises only the unforeseen."""
     subscription = await app.tables.get(SUBSCRIPTIONS, "subscription", job.subscription_id)
     place = (await places.recent_directory(app)).place(subscription) if subscription else None
+    if place is not None and place.not_polled:
+        # Perhaps it was synced or mapped a moment ago.
+        place = await places.of(app, job.subscription_id)
     if subscription is None or place is None:
         await _report(app, job, {"code": "notFound", "message": "There is no such subscription."})
         return
@@ -147,7 +150,7 @@ async def _observe(app: App, place: Place) -> Observation:
         raise NotFound("The subscription has no tenant.")
     started = app.clock.now()
     subscription = place.subscription
-    credential = await tenants.arm_credential(app, place.tenant, subscription)
+    credential = await tenants.arm_credential(app, place.tenant, subscription, connection=place.connection)
     asked = (app.settings, app.transport.azure, credential, subscription.id)
     warning: MicrosoftError | None = None
 
@@ -193,7 +196,10 @@ async def _claim(app: App, subscription: Subscription, observation: Observation)
     """
     row: Subscription | None = subscription
     for _ in range(STORE_TRIES):
-        if row is None or row.gone or (row.last_attempt_at is not None and row.last_attempt_at > observation.at):
+        if row is None or (row.last_attempt_at is not None and row.last_attempt_at > observation.at):
+            return None
+        if row.digest is None and subscription.digest is not None:
+            # The devices were removed meanwhile: with the tenant or the site.
             return None
         try:
             return await app.tables.put(SUBSCRIPTIONS, row.changed(last_attempt_at=observation.at))

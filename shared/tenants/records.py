@@ -12,6 +12,7 @@ from pydantic import Field
 
 from shared import connections
 from shared.app import App
+from shared.connections import Connection
 from shared.errors import NotFound
 from shared.microsoft import sign_in
 from shared.microsoft.graph import Graph
@@ -142,14 +143,16 @@ async def subscriptions(app: App, tenant_id: str | None = None) -> list[Subscrip
     return await app.tables.all(SUBSCRIPTIONS, "subscription", where="tenant eq @t", parameters={"t": tenant_id})
 
 
-async def arm_credential(app: App, tenant: Tenant, subscription: Subscription) -> TenantCredential:
+async def arm_credential(
+    app: App, tenant: Tenant, subscription: Subscription, *, connection: Connection | None = None
+) -> TenantCredential:
     """The credential that reads and acts on a subscription, by the access found when it was listed.
 
     Ask it for the scope `{settings.resources['arm']}/.default`. Lighthouse needs a token of the partner's tenant,
-    the other ways one of the client's.
+    the other ways one of the client's. `connection` saves reading its row.
     """
     if subscription.access == "lighthouse":
-        connection = await connections.get(app, tenant.connection_id)
+        connection = connection or await connections.get(app, tenant.connection_id)
         return app.identity.credential(
             tenant.connection_id, connection.partner_tenant_id, app_only=not subscription.access_by_person
         )

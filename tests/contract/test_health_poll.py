@@ -429,3 +429,32 @@ async def test_devices_written_after_their_tenant_was_unsynced_are_removed_again
     await poll._note(contoso.app, claimed, observation, count)
     assert await contoso.stored(DEVICE_PREFIX) == []
     assert (await contoso.row()).digest is None
+
+
+async def test_what_was_mapped_a_moment_ago_is_polled(contoso: Clients) -> None:
+    site = next(iter(await sites.every(contoso.app)))
+    await contoso.app.tables.put(SITES, site.changed(tenant_id=None))
+    await contoso.poll()
+    assert contoso.calls() == []
+    await contoso.app.tables.put(SITES, site.changed(etag=None))
+    await contoso.poll()
+    assert (await contoso.row()).digest is not None
+
+
+async def test_a_subscription_seen_through_lighthouse_is_read_with_a_token_of_the_partner(contoso: Clients) -> None:
+    world = contoso.sandbox.cloud.world
+    delegated = next(s for s in world.subscriptions.values() if s.name == "Contoso Landing Zone")
+    row = await contoso.row()
+    await contoso.app.tables.put(
+        SUBSCRIPTIONS,
+        row.changed(id=delegated.id, name=delegated.name, access="lighthouse", access_by_person=True, etag=None),
+    )
+    job = jobs.PollSubscription(subscription_id=delegated.id)
+    await health.run_poll(contoso.app, job)
+    await health.run_poll(contoso.app, job)
+    contoso.rows.seen.clear()
+    await health.run_poll(contoso.app, job)
+    assert contoso.rows.seen == [("GET", "Subscriptions"), ("PUT", "Subscriptions")]
+    polled = await contoso.app.tables.get(SUBSCRIPTIONS, "subscription", delegated.id)
+    assert polled is not None
+    assert polled.device_count == len(delegated.resources)
