@@ -151,11 +151,23 @@ class Graph:
             partner_type=row.get("partnerTenantType"),
         )
 
-    async def principal(self, app_id: str) -> Principal | None:
-        """The service principal of an application, or None when there is none (or none visible yet)."""
+    async def principal(self, app_id: str, *, with_roles: bool = False) -> Principal | None:
+        """The service principal of an application, or None when there is none (or none visible yet).
+
+        The roles it offers only when asked for: Graph's own list of them is long.
+        """
+        from kiota_abstractions.base_request_configuration import RequestConfiguration
+        from msgraph.generated.service_principals_with_app_id.service_principals_with_app_id_request_builder import (
+            ServicePrincipalsWithAppIdRequestBuilder as Builder,
+        )
+
+        chosen = ["id", "appRoles"] if with_roles else ["id"]
+        query = Builder.ServicePrincipalsWithAppIdRequestBuilderGetQueryParameters(select=chosen)
+        wanted = RequestConfiguration(query_parameters=query)
         row: dict[str, Any] = {}
         with suppress_missing():
-            row = await self._send(self.client.service_principals_with_app_id(app_id).to_get_request_information())
+            builder = self.client.service_principals_with_app_id(app_id)
+            row = await self._send(builder.to_get_request_information(wanted))
         if not row:
             return None
         return Principal(

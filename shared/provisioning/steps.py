@@ -140,7 +140,7 @@ async def app_roles(work: Work) -> Outcome:
     held = {(row.resource_id, row.role_id) for row in await graph.role_assignments(work.principal_id)}
     for api in permissions.apis(work.place):
         names = permissions.application(api, work.place)
-        resource = await graph.principal(APIS[api][0]) if names else None
+        resource = await graph.principal(APIS[api][0], with_roles=True) if names else None
         for name in names:
             if resource is None or name not in resource.roles:
                 raise MicrosoftError(f"{APIS[api][1]} offers no application permission {name} here.", status=400)
@@ -187,8 +187,6 @@ async def verify(work: Work) -> Outcome:
         "display_name": organization.name,
         "default_domain": organization.default_domain or work.tenant.default_domain,
         "initial_domain": organization.initial_domain,
-        # Once more: a process that asked for a token while roles were still on their way keeps none of it.
-        **_rights_changed(work),
     }
 
 
