@@ -12,7 +12,7 @@ from sandbox.host import Host
 from shared import app as composition
 from shared import connections, permissions, progress
 from shared.access import ADMIN
-from shared.connections import CONNECTIONS
+from shared.connections import CONNECTIONS, renewal
 from shared.errors import NeedsConsent
 from shared.microsoft.identity import refresh_secret_name
 from tests.connecting import begin_sign_in, checks, come_back, connect, draft, press, shown, sign_in
@@ -314,3 +314,36 @@ async def test_a_removal_whose_job_was_lost_is_begun_again(
     assert (again.status_code, again.json()["id"]) == (202, lost.id)
     await settle(30, delayed=True)
     assert (await fresh_alice.get(f"/connections/{connection.id}")).status_code == 404
+
+
+async def test_the_renewal_never_writes_over_a_sign_in_made_meanwhile(
+    fresh_alice: httpx.AsyncClient, active: str
+) -> None:
+    app = composition.current()
+    stale = await connections.get(app, active)
+    await sign_in(fresh_alice, active)
+    newest = await app.vault.get(refresh_secret_name(active))
+    await renewal._renew(app, stale)
+    assert await app.vault.get(refresh_secret_name(active)) == newest
+    assert (await shown(fresh_alice, active))["status"] == "active"
+
+
+async def test_a_busy_sign_in_service_ends_no_connection(
+    fresh_alice: httpx.AsyncClient, active: str, fresh_app: Host, control: httpx.AsyncClient
+) -> None:
+    fault = {"service": "login", "path": "/token", "status": 503, "times": 100}
+    (await control.post("/faults", json=fault)).raise_for_status()
+    await fresh_app.timers["renew_refresh_tokens"].run()
+    await connections.needs_consent(composition.current(), active, NeedsConsent("Revoked.", remote_code="AADSTS50173"))
+    (await control.delete("/faults")).raise_for_status()
+    assert (await shown(fresh_alice, active))["status"] == "active"
+
+
+async def test_permissions_are_those_of_the_last_test_while_graph_is_down(
+    fresh_alice: httpx.AsyncClient, active: str, control: httpx.AsyncClient
+) -> None:
+    path = f"/connections/{active}/permissions"
+    before = (await fresh_alice.get(path)).json()
+    (await control.post("/faults", json={"service": "graph", "status": 503, "times": 100})).raise_for_status()
+    assert (await fresh_alice.get(path)).json() == before
+    (await control.delete("/faults")).raise_for_status()
