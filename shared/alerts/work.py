@@ -114,35 +114,39 @@ async def _apply(app: App, event: HealthEvent, around: _Surroundings) -> None:
 
 
 async def _tell_opened(app: App, alert: Alert, known: list[Sink]) -> None:
-    for sink in known:
-        if sink.id in alert.sink_ids:
-            data = view(alert, await tickets(app, alert))
-            key, at = f"{alert.id}|opened", alert.opened_at
-            await deliveries.create(app, sink, OPENED, at, alert.device_id, data, key=key, alert_id=alert.id)
+    told = [sink for sink in known if sink.id in alert.sink_ids]
+    data = view(alert, await tickets(app, alert))
+    key, at = f"{alert.id}|opened", alert.opened_at
+    for sink in told:
+        await deliveries.create(app, sink, OPENED, at, alert.device_id, data, key=key, alert_id=alert.id)
 
 
 async def _close(app: App, current: Alert, closing: Alert, known: list[Sink]) -> None:
-    """Tell the sinks, then move the row: a crash before the last step only repeats."""
+    """Store the closed alert, tell the sinks, drop the open one: a crash on the way only repeats.
+
+    What was stored first decides when and why it closed, and thereby which deliveries there are.
+    """
     partition, row = closed_key(current.device_id, current.opened_at)
-    earlier = await app.tables.get(ALERTS, partition, row)
-    if earlier is not None:
-        closing = earlier
-    told = [sink for sink in known if sink.id in closing.sink_ids]
-    closing = closing.changed(closing_ids=[sink.id for sink in told])
-    at = closing.closed_at or closing.opened_at
-    for sink in told:
-        await deliveries.create(
-            app,
-            sink,
-            CLOSED,
-            at,
-            closing.device_id,
-            view(closing, await tickets(app, closing)),
-            key=f"{closing.id}|closed",
-            alert_id=closing.id,
-            after=deliveries.delivery_id(sink.id, closing.opened_at, f"{closing.id}|opened"),
-        )
-    await app.tables.put(ALERTS, closing.changed(etag=None))
+    stored = await app.tables.get(ALERTS, partition, row)
+    if stored is None:
+        told = [sink.id for sink in known if sink.id in closing.sink_ids]
+        stored = closing.changed(closing_ids=told, etag=None)
+        await app.tables.insert(ALERTS, stored)
+    at = stored.closed_at or stored.opened_at
+    data = view(stored, await tickets(app, stored))
+    for sink in known:
+        if sink.id in stored.closing_ids:
+            await deliveries.create(
+                app,
+                sink,
+                CLOSED,
+                at,
+                stored.device_id,
+                data,
+                key=f"{stored.id}|closed",
+                alert_id=stored.id,
+                after=deliveries.delivery_id(sink.id, stored.opened_at, f"{stored.id}|opened"),
+            )
     await app.tables.delete(ALERTS, current)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from standardwebhooks.webhooks import Webhook
 from shared import jobs
 from shared.alerts import deliveries, sinks
 from shared.alerts.deliveries import DELIVERIES, DUES, Delivery
-from shared.sinks import webhook
+from shared.sinks import public_address, webhook
+from shared.sinks.contract import Message, SinkError
 from tests.estate import Estate
 
 URL = "https://93.184.216.34/hook"
@@ -448,3 +450,23 @@ async def test_a_connection_goes_to_the_address_that_was_checked(strict: Estate)
     assert (url, host) == ("https://93.184.216.34:8443/a?b=c", "93.184.216.34:8443")
     assert extensions == {"sni_hostname": "93.184.216.34"}
     assert httpx.URL(url).host == "93.184.216.34"
+
+
+async def test_the_certificate_must_be_of_the_name_and_the_address_the_one_checked(
+    strict: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def resolve(host: str, port: int) -> ipaddress.IPv4Address:
+        return ipaddress.IPv4Address("127.0.0.1")
+
+    # There is no name server here that leads public names to a server of ours.
+    monkeypatch.setattr(public_address, "resolve", resolve)
+    port = httpx.URL(strict.sandbox.urls["arm"]).port
+    outlet = sinks.outlet(strict.app, webhook.make_secret())
+    message = Message("m1", "x", b"{}")
+    with pytest.raises(SinkError) as reached:
+        await webhook.send(outlet, webhook.Settings(url=f"https://management.azure.com:{port}/x"), message)
+    assert reached.value.status in (400, 401, 404), reached.value.message
+    with pytest.raises(SinkError) as stranger:
+        await webhook.send(outlet, webhook.Settings(url=f"https://example.org:{port}/x"), message)
+    assert stranger.value.status == 0
+    assert "certificate" in stranger.value.message.lower()
