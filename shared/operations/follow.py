@@ -7,11 +7,12 @@ state) -> an end. A job that must wait stores where it stands and puts its succe
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from shared import audit, capabilities, connections, progress, tenants
 from shared.app import App
+from shared.clock import rfc3339
 from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
 from shared.jobs import Announce, FollowOperation, PollSubscription
 from shared.microsoft import compute
@@ -281,4 +282,4 @@ def _failure(error: MicrosoftError) -> Failure:
 
 def _plain(shown: dict[str, Any]) -> dict[str, Any]:
     """What fits a queue message: times as text."""
-    return {key: value.isoformat() if hasattr(value, "isoformat") else value for key, value in shown.items()}
+    return {key: rfc3339(value) if isinstance(value, datetime) else value for key, value in shown.items()}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,71 +17,10 @@ from shared.alerts import lease, work
 from shared.alerts.records import ALERTS, OPEN, alert_id, closed_key
 from shared.app import App
 from shared.devices import EVENT_PREFIX, EVENTS, Change, Device, Health, HealthEvent, Status, device_id
-from shared.jobs import Job
-from shared.store.queues import Queues
-from shared.store.tables import Kind, Record, Tables
 from tests import estate as made
 from tests.app_fixtures import ApiFor
 from tests.estate import Estate, Settle
-
-
-class Life:
-    """How many more writes a worker makes before it is killed; then nothing it tries reaches the storage."""
-
-    def __init__(self, writes: int) -> None:
-        self.left = writes
-
-    def spend(self) -> None:
-        """One write. Raises AzureError once the worker is dead."""
-        self.left -= 1
-        self.check()
-
-    def check(self) -> None:
-        """Raises AzureError once the worker is dead."""
-        if self.left < 0:
-            raise AzureError("killed")
-
-
-class MortalTables(Tables):
-    """The real tables, until the worker is killed."""
-
-    def __init__(self, real: Tables, life: Life) -> None:
-        super().__init__(real._service)
-        self._clients, self._life = real._clients, life
-
-    async def get(self, kind: Kind[Any], partition: str, row: str) -> Any:
-        self._life.check()
-        return await super().get(kind, partition, row)
-
-    async def insert(self, kind: Kind[Any], record: Any) -> Any:
-        self._life.spend()
-        return await super().insert(kind, record)
-
-    async def put(self, kind: Kind[Any], record: Any) -> Any:
-        self._life.spend()
-        return await super().put(kind, record)
-
-    async def delete(self, kind: Kind[Any], record: Record) -> None:
-        self._life.spend()
-        await super().delete(kind, record)
-
-
-class MortalQueues(Queues):
-    """The real queues, until the worker is killed."""
-
-    def __init__(self, real: Queues, life: Life) -> None:
-        super().__init__(real._service)
-        self._clients, self._life = real._clients, life
-
-    async def send(self, job: Job, *, delay: float = 0) -> None:
-        self._life.spend()
-        await super().send(job, delay=delay)
-
-
-def mortal(app: App, writes: int) -> tuple[App, Life]:
-    """The application in a worker that dies after so many writes."""
-    life = Life(writes)
-    return replace(app, tables=MortalTables(app.tables, life), queues=MortalQueues(app.queues, life)), life
+from tests.mortal import mortal
 
 
 @pytest_asyncio.fixture
@@ -120,7 +58,7 @@ def event(estate: Estate, number: int, after: Status, minute: int) -> HealthEven
 
 async def die_then_finish(estate: Estate, writes: int, run: Callable[[App], Any]) -> bool:
     """Run a job in a worker that is killed, then in one that lives. Whether the first was killed."""
-    dying, _ = mortal(estate.app, writes)
+    dying = mortal(estate.app, writes)
     killed = False
     try:
         await run(dying)

@@ -1,0 +1,73 @@
+"""A worker that is killed after so many writes: the real application, cut off where a test wants it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from azure.core.exceptions import AzureError
+
+from shared.app import App
+from shared.jobs import Job
+from shared.store.queues import Queues
+from shared.store.tables import Kind, Record, Tables
+
+
+class Life:
+    """How many more writes a worker makes before it is killed; then nothing it tries reaches the storage."""
+
+    def __init__(self, writes: int) -> None:
+        self.left = writes
+
+    def spend(self) -> None:
+        """One write. Raises AzureError once the worker is dead."""
+        self.left -= 1
+        self.check()
+
+    def check(self) -> None:
+        """Raises AzureError once the worker is dead."""
+        if self.left < 0:
+            raise AzureError("killed")
+
+
+class MortalTables(Tables):
+    """The real tables, until the worker is killed."""
+
+    def __init__(self, real: Tables, life: Life) -> None:
+        super().__init__(real._service)
+        self._clients, self._life = real._clients, life
+
+    async def get(self, kind: Kind[Any], partition: str, row: str) -> Any:
+        self._life.check()
+        return await super().get(kind, partition, row)
+
+    async def insert(self, kind: Kind[Any], record: Any) -> Any:
+        self._life.spend()
+        return await super().insert(kind, record)
+
+    async def put(self, kind: Kind[Any], record: Any) -> Any:
+        self._life.spend()
+        return await super().put(kind, record)
+
+    async def delete(self, kind: Kind[Any], record: Record) -> None:
+        self._life.spend()
+        await super().delete(kind, record)
+
+
+class MortalQueues(Queues):
+    """The real queues, until the worker is killed."""
+
+    def __init__(self, real: Queues, life: Life, lost: type[Job] | None) -> None:
+        super().__init__(real._service)
+        self._clients, self._life, self._lost = real._clients, life, lost
+
+    async def send(self, job: Job, *, delay: float = 0) -> None:
+        self._life.spend()
+        if self._lost is None or not isinstance(job, self._lost):
+            await super().send(job, delay=delay)
+
+
+def mortal(app: App, writes: int, *, lost: type[Job] | None = None) -> App:
+    """The application in a worker that dies after so many writes. Jobs of the class `lost` go nowhere."""
+    life = Life(writes)
+    return replace(app, tables=MortalTables(app.tables, life), queues=MortalQueues(app.queues, life, lost))
