@@ -29,6 +29,8 @@ Credential = AsyncTokenCredential
 """What Azure SDK clients take: gives a token for a scope."""
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 FEDERATION_SCOPE = "api://AzureADTokenExchange/.default"
+SECRET_SECONDS = 600
+"""How long a client secret read from the vault is used: a rotated one is picked up within this time."""
 KEYS_SECONDS = 24 * 3600
 KEYS_RETRY_SECONDS = 60
 """An unknown key id makes the keys be fetched again, but not more often than this."""
@@ -70,6 +72,7 @@ class Identity:
         self._tokens: dict[tuple[Any, ...], Tokens] = {}
         self._refresh: dict[str, str] = {}
         self._locks: dict[tuple[Any, ...], asyncio.Lock] = {}
+        self._secret: tuple[str, float] | None = None
         self._keys: dict[str, jwt.PyJWK] = {}
         self._keys_at = float("-inf")
         self._keys_lock = asyncio.Lock()
@@ -106,7 +109,7 @@ class Identity:
             if app_only:
                 tokens = await self._request(tenant_id, {"grant_type": "client_credentials", "scope": scope})
             else:
-                tokens = await self.exchange(await self._refresh_token(connection_id), tenant_id, scope)
+                tokens = await self._exchange_kept(connection_id, tenant_id, scope)
                 if tokens.refresh_token:
                     self._refresh[connection_id] = self.rotated[connection_id] = tokens.refresh_token
             self._tokens[key] = tokens
@@ -159,6 +162,18 @@ class Identity:
             raise jwt.InvalidKeyError("unknown signing key")
         return self._keys[key_id]
 
+    async def _exchange_kept(self, connection_id: str, tenant_id: str, scope: str) -> Tokens:
+        """Exchange the refresh token kept here, or a newer one of the vault: another process may have signed in since."""
+        kept = await self._refresh_token(connection_id)
+        try:
+            return await self.exchange(kept, tenant_id, scope)
+        except NeedsConsent:
+            stored = await self._vault.get(refresh_secret_name(connection_id))
+            if stored is None or stored == kept:
+                raise
+            self._refresh[connection_id] = stored
+            return await self.exchange(stored, tenant_id, scope)
+
     async def _refresh_token(self, connection_id: str) -> str:
         if connection_id not in self._refresh:
             stored = await self._vault.get(refresh_secret_name(connection_id))
@@ -182,11 +197,14 @@ class Identity:
                     fix="Set MANAGED_IDENTITY_CLIENT_ID to the identity assigned to this Functions app.",
                 ) from error
             return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion.token}
+        if self._secret is not None and self._secret[1] > time.monotonic():
+            return {"client_secret": self._secret[0]}
         secret = await self._vault.get(name)
         if secret is None:
             raise MicrosoftError(
                 f"The vault has no secret {name}.", remote_code="noClientSecret", fix="Store the client secret there."
             )
+        self._secret = (secret, time.monotonic() + SECRET_SECONDS)
         return {"client_secret": secret}
 
     async def _request(self, tenant_id: str, form: dict[str, str]) -> Tokens:

@@ -286,3 +286,15 @@ async def test_an_unknown_tenant_is_denied_with_a_fix(app: App) -> None:
     with pytest.raises(AccessDenied) as caught:
         await app.identity.token(CONNECTION, "11111111-1111-4111-8111-111111111111", GRAPH, app_only=True)
     assert caught.value.remote_code == "AADSTS90002"
+
+
+async def test_a_process_with_an_old_sign_in_takes_the_newer_one_that_another_process_stored(
+    app: App, world: World, sandbox: Sandbox, http: httpx.AsyncClient, control: httpx.AsyncClient
+) -> None:
+    await signed_in(app, sandbox, http)
+    await app.identity.token(CONNECTION, world.partner.id, GRAPH)
+    (await control.post("/people/dave/revoke")).raise_for_status()
+    await signed_in(app, sandbox, http)
+    app.identity.forget_tenant(world.partner.id)
+    again = await app.identity.token(CONNECTION, world.partner.id, GRAPH)
+    assert await organization(app, again.access_token) == world.partner.id
