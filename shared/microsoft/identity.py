@@ -163,7 +163,7 @@ class Identity:
         return self._keys[key_id]
 
     async def _exchange_kept(self, connection_id: str, tenant_id: str, scope: str) -> Tokens:
-        """Exchange the refresh token kept here, or a newer one of the vault: another process may have signed in since."""
+        """Exchange the token kept here, or a newer one of the vault: another process may have signed in since."""
         kept = await self._refresh_token(connection_id)
         try:
             return await self.exchange(kept, tenant_id, scope)
