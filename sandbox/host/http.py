@@ -144,7 +144,12 @@ async def serve(routes: Routes, invoker: Invoker, scope: Scope, receive: Receive
         await answer(send, 413)
         return
     try:
-        result = await invoker.run(function, request_of(scope, values, body), f"{scope['method']} {raw_path}")
+        result = await invoker.run(
+            function,
+            request_of(scope, values, body),
+            f"{scope['method']} {raw_path}",
+            reads=scope["method"] in ("GET", "HEAD", "OPTIONS"),
+        )
     except Exception:  # the invoker has logged it; the caller learns only that it failed, as from the real host
         await answer(send, 500)
         return

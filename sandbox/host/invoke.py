@@ -73,11 +73,11 @@ class Invoker:
         self.last_end = time.monotonic()
         self.listeners: Sequence[Sleeper] = ()
 
-    async def run(self, function: Function, value: Any, what: str) -> Any:
+    async def run(self, function: Function, value: Any, what: str, *, reads: bool = False) -> Any:
         """Call `function` with its trigger's value and return what it returns.
 
-        `what` describes the cause in the log. Raises whatever the function raised, after logging it, and TimeoutError
-        when it ran longer than host.json's functionTimeout.
+        `what` describes the cause in the log; `reads` says that it enqueues nothing. Raises whatever the function
+        raised, after logging it, and TimeoutError when it ran longer than host.json's functionTimeout.
         """
         arguments = {str(function.trigger["name"]): value}
         if function.wants_context:
@@ -96,8 +96,9 @@ class Invoker:
             raise
         finally:
             self.running -= 1
-            self.last_end = time.monotonic()
-            for listener in self.listeners:
-                listener.wake()
+            if not reads:
+                self.last_end = time.monotonic()
+                for listener in self.listeners:
+                    listener.wake()
         log.info("%s ok (%s) in %d ms", function.name, what, (time.perf_counter() - started) * 1000)
         return result

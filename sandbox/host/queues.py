@@ -27,6 +27,8 @@ from sandbox.host.invoke import Invoker
 log = logging.getLogger("host")
 FIRST_PAUSE = 0.1
 """Seconds before a queue that was empty is asked again; doubled each time, as in the real host."""
+FIRST_NAP = 0.05
+"""Seconds a woken listener still sleeps, so that a burst of wake-ups is one poll; doubled while it finds nothing."""
 POISON = "-poison"
 
 
@@ -67,9 +69,13 @@ class QueueListener:
         """Start (monotonic) of the last poll, when it found nothing."""
         self.poisoned: Callable[[str], None] = lambda queue: None
         """Called with the name of a poison queue that has been written."""
+        # A poison queue is written by hosts only, and this one says so: it need not be asked as often.
+        self._longest = (poll * (10 if poison is None else 1)) if poll else host.max_polling_interval
+        self._asked = self._wanted = float("-inf")
+        self._woken = False
+        self._stir, self._looked = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
-        self._awake = asyncio.Event()
         self._loop_task: asyncio.Task[None] | None = None
         self._renew_task: asyncio.Task[None] | None = None
 
@@ -109,40 +115,55 @@ class QueueListener:
 
     def wake(self) -> None:
         """Something has run and may have enqueued: do not sleep out a long pause."""
-        self._awake.set()
+        if self.poll is not None and not self._woken:
+            self._woken = True
+            self._stir.set()
+
+    async def look(self) -> None:
+        """Poll at once and return when that is done; at once, too, when so many run that no more are fetched."""
+        self._wanted = now = time.monotonic()
+        self._stir.set()
+        while self._asked < now and len(self.leased) <= self.host.new_batch_threshold:
+            await self._looked.wait()
 
     async def _poll(self) -> None:
-        pause = FIRST_PAUSE
+        pause, nap = FIRST_PAUSE, FIRST_NAP
         while True:
             while len(self.leased) > self.host.new_batch_threshold:
                 self._room.clear()
                 await self._room.wait()
             asked = time.monotonic()
+            self._woken = False
+            self._stir.clear()
             try:
                 found = await self._fetch()
             except AzureError as error:
                 log.warning("queue %s cannot be read: %s", self.queue, str(error).splitlines()[0])
                 found = 0
+            self._asked = asked
+            self.empty_at = float("-inf") if found else asked
+            self._looked.set()
+            self._looked = asyncio.Event()
             if found:
-                pause, self.empty_at = FIRST_PAUSE, float("-inf")
-                continue
-            self.empty_at = asked
-            await self._sleep(pause)
-            pause = min(pause * 2, self.poll or self.host.max_polling_interval)
+                pause, nap = FIRST_PAUSE, FIRST_NAP
+            elif await self._sleep(pause, nap):
+                nap = min(nap * 2, self._longest / 2)
+            else:
+                pause = min(pause * 2, self._longest)
 
-    async def _sleep(self, pause: float) -> None:
-        """Wait `pause` seconds, somewhat at random; a wake-up cuts it to a tenth of `poll` when that is set."""
-        pause *= random.uniform(0.8, 1.0)  # noqa: S311 - spreads polls, hides nothing
-        if self.poll is None:
-            await asyncio.sleep(pause)
-            return
-        soonest = time.monotonic() + self.poll / 10
-        self._awake.clear()
-        try:
-            await asyncio.wait_for(self._awake.wait(), pause)
-        except TimeoutError:
-            return
-        await asyncio.sleep(max(0.0, soonest - time.monotonic()))
+    async def _sleep(self, pause: float, nap: float) -> bool:
+        """Wait `pause` seconds, somewhat at random, or only `nap` when woken (True then), or not at all for `look`."""
+        now = time.monotonic()
+        end, soon = now + pause * random.uniform(0.8, 1.0), now + nap  # noqa: S311 - spreads polls, hides nothing
+        while self._wanted <= self._asked:
+            until = min(end, soon) if self._woken else end
+            try:
+                async with asyncio.timeout(until - time.monotonic()):
+                    await self._stir.wait()
+            except TimeoutError:
+                break
+            self._stir.clear()
+        return self._woken
 
     async def _fetch(self) -> int:
         """Fetch up to batchSize messages and start them; how many there were. A missing queue is an empty one."""

@@ -199,24 +199,25 @@ class Host:
         `delayed`: messages that become visible later are awaited too.
         """
         asked = time.monotonic()
-        while time.monotonic() < asked + limit:
-            for listener in self.listeners:
-                listener.wake()
-            if self._quiet(asked) and not (delayed and await self._any_message()):
-                return True
-            await asyncio.sleep(0.02)
-        return False
-
-    def _quiet(self, since: float) -> bool:
-        """Whether every queue was found empty after `since` (monotonic) and after the last run of any function."""
-        if self._runs or self.invoker.running:
+        targets = self.listeners
+        try:
+            async with asyncio.timeout(limit):
+                while True:
+                    if self._runs or self.invoker.running or any(each.leased for each in self.listeners):
+                        await asyncio.sleep(0.01)
+                        continue
+                    await asyncio.gather(*(each.look() for each in targets))
+                    since = max(asked, self.invoker.last_end)
+                    if not all(each.empty_at > since and not each.leased for each in self.listeners):
+                        targets = self.listeners
+                        continue
+                    counts = await asyncio.gather(*(each.count() for each in targets if delayed))
+                    if not any(counts):
+                        return True
+                    targets = [each for each, count in zip(targets, counts, strict=True) if count]
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
             return False
-        since = max(since, self.invoker.last_end)
-        return all(not each.leased and each.empty_at > since for each in self.listeners)
-
-    async def _any_message(self) -> bool:
-        counts = await asyncio.gather(*(listener.count() for listener in self.listeners))
-        return any(counts)
 
     def _of(self, kind: str) -> list[Function]:
         return [function for function in self.functions if function.kind == kind]
