@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Clock:
     """Wall time in UTC, plus an offset that only the Functions host stand-in ever sets."""
 
@@ -21,8 +24,11 @@ class Clock:
 
 
 def newest_first(at: datetime) -> str:
-    """A key part that sorts later times first (15 digits of milliseconds before the year 10000)."""
-    return f"{253_402_300_800_000 - int(at.timestamp() * 1000):015d}"
+    """A key part that sorts later times first (15 digits of milliseconds before the year 10000).
+
+    In whole numbers: a float of seconds would round some times to the millisecond before.
+    """
+    return f"{253_402_300_800_000 - (at - _EPOCH) // timedelta(milliseconds=1):015d}"
 
 
 def rfc3339(at: datetime) -> str:
