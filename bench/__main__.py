@@ -84,7 +84,7 @@ async def _list(stage: Stage) -> tuple[float, int]:
 
 
 async def _change(stage: Stage, size: Size, number: int) -> None:
-    """Let one in CHANGED_SHARE of the resources fall ill, and those of the round before recover."""
+    """Let one in CHANGED_SHARE of the resources fall ill: others in each round, spread over the subscriptions."""
     world = await stage.control("GET", "/world", params={"resources": "true"})
     every = [r["id"] for t in world["tenants"] for s in t["subscriptions"] for r in s["resources"]]
     count = size.resources // CHANGED_SHARE
