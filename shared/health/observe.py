@@ -18,6 +18,8 @@ from shared.devices.records import Health, status_of
 MACHINE_TYPE = "microsoft.compute/virtualmachines"
 FORMAT = "1"
 """Of what is stored. Raised, every subscription is compared again at its next poll."""
+PREFIX_CHARS = 2
+"""Of a digest: the format, and whether there are machines."""
 MAX_TAG_CHARS, SMALL_TAG_CHARS = 8_000, 1_200
 """Of JSON. Tags below the second need no counting: even if every character were escaped they would fit."""
 MAX_TEXT_CHARS, MAX_URL_CHARS, MAX_ACTIONS = 800, 500, 5

@@ -1,9 +1,9 @@
 """The poll of one subscription: see, compare by digest, store what changed, note how it went.
 
 An unchanged poll costs two or three calls to Azure, one row read and one row write. Order of writes where something
-changed: the claim in the subscription's row, devices with their changes and events, the index, the job that applies the
-events, then the subscription's row with the digest. Whatever is cut off in between is done again by the next poll,
-because the digest still differs.
+changed: a claim in the subscription's row, in place of its digest; devices with their changes and events; the index;
+the job that applies the events; the subscription's row with the new digest. Whatever is cut off in between is done
+again by the next poll, because no digest equals a claim. Two polls never write at once: the other one comes back later.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared import audit, connections, devices, jobs, progress, tenants
@@ -36,7 +36,12 @@ log = logging.getLogger("tenantry.health")
 MAX_WAITS = 8
 """How often a throttled poll is put off before it counts as failed; the timer begins a new one anyway."""
 MIN_WAIT_SECONDS = 2.0
-STORE_TRIES = 8
+TRIES = 5
+"""How often a write is tried that others got in the way of."""
+CLAIM_SECONDS = 60
+"""So long others leave a claim alone; who made it has died by then, or will find that he lost it."""
+CLAIMED_PAUSE_SECONDS = 5.0
+CLAIM = "claimed"
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
@@ -119,6 +124,9 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> None:
     if place.not_polled:
         await _report(app, job, {"code": "notPolled", "message": place.not_polled})
         return
+    if _is_claimed(subscription, app.clock.now()) and job.attempt < MAX_WAITS:
+        await _come_back(app, job, CLAIMED_PAUSE_SECONDS)
+        return
     try:
         observation = await _observe(app, place)
     except Throttled as error:
@@ -129,13 +137,10 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> None:
             await connections.needs_consent(app, subscription.connection_id, error)
         await _fail(app, job, error)
         return
-    if observation.digest == subscription.digest:
-        await _note(app, subscription, observation, subscription.device_count)
-    elif (claimed := await _claim(app, subscription, observation)) is not None:
-        count = await _store(app, claimed, observation)
-        if count is not None:
-            await _note(app, claimed, observation, count)
-    await _report(app, job, None)
+    if await _keep(app, subscription, observation):
+        await _report(app, job, None)
+    else:
+        await _come_back(app, job, CLAIMED_PAUSE_SECONDS)
 
 
 async def give_up_poll(app: App, job: jobs.PollSubscription, reason: str) -> None:
@@ -188,33 +193,65 @@ async def _all_of(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C]
     return results  # type: ignore[return-value]  # without failures they are what was awaited
 
 
-async def _claim(app: App, subscription: Subscription, observation: Observation) -> Subscription | None:
-    """Say in the subscription's row that this observation is about to be stored; None when a newer one was first.
+async def _keep(app: App, before: Subscription, observation: Observation) -> bool:
+    """Store what was observed; False when another poll came in between, so that one more has to look again."""
+    if observation.digest == before.digest:
+        return await _note(app, before, observation, before.device_count)
+    claimed = await _claim(app, before, observation)
+    return claimed is not None and await _keep_claimed(app, claimed, observation)
 
-    Of two polls at once the newer observation wins: the other finds the row changed, here or after it has read the
-    devices, and leaves.
-    """
-    row: Subscription | None = subscription
-    for _ in range(STORE_TRIES):
-        if row is None or (row.last_attempt_at is not None and row.last_attempt_at > observation.at):
-            return None
-        if row.digest is None and subscription.digest is not None:
-            # The devices were removed meanwhile: with the tenant or the site.
-            return None
+
+async def _keep_claimed(app: App, claimed: Subscription, observation: Observation) -> bool:
+    count = await _store(app, claimed, observation)
+    if await _note(app, claimed, observation, count):
+        return True
+    # Our devices may have overwritten newer ones: no digest may vouch for them.
+    await app.tables.update(
+        SUBSCRIPTIONS,
+        "subscription",
+        claimed.id,
+        lambda row: None if row.digest is None else row.changed(digest=claimed.digest, last_attempt_at=None),
+    )
+    return False
+
+
+def _claim_of(digest: str) -> str:
+    """What stands in place of a digest while its observation is written; it tells of machines as the digest does."""
+    return f"{digest[: observe.PREFIX_CHARS]}{CLAIM}"
+
+
+def _is_claimed(row: Subscription, now: datetime) -> bool:
+    """Whether another poll is writing the devices at this moment."""
+    since = row.last_attempt_at
+    claimed = row.digest is not None and row.digest.endswith(CLAIM)
+    return claimed and since is not None and now - since < timedelta(seconds=CLAIM_SECONDS)
+
+
+async def _claim(app: App, before: Subscription, observation: Observation) -> Subscription | None:
+    """Claim the subscription for this observation; None when another poll or a removal came first."""
+    row = before
+    for _ in range(TRIES):
         try:
-            return await app.tables.put(SUBSCRIPTIONS, row.changed(last_attempt_at=observation.at))
+            return await app.tables.put(
+                SUBSCRIPTIONS, row.changed(digest=_claim_of(observation.digest), last_attempt_at=app.clock.now())
+            )
         except PreconditionFailed:
-            row = await app.tables.get(SUBSCRIPTIONS, "subscription", subscription.id)
-    raise Conflict(f"The row of {subscription.id} is being changed by many at once. It is tried again.")
+            current = await app.tables.get(SUBSCRIPTIONS, "subscription", before.id)
+            if current is None or not _untouched(current, before):
+                return None
+            row = current
+    raise Conflict(f"The row of {before.id} is being changed by many at once. It is tried again.")
 
 
-async def _store(app: App, claimed: Subscription, observation: Observation) -> int | None:
-    """Bring devices and index to what was seen; gives the number of devices, None when the claim was lost."""
-    for _ in range(STORE_TRIES):
+def _untouched(row: Subscription, before: Subscription) -> bool:
+    """Whether nobody polled or emptied the subscription since; a refresh of tenants may have written other fields."""
+    return row.last_attempt_at == before.last_attempt_at and row.digest == before.digest
+
+
+async def _store(app: App, claimed: Subscription, observation: Observation) -> int:
+    """Bring devices and index to what was seen; gives the number of devices."""
+    for _ in range(TRIES):
         stored, pending = await _stored(app, claimed.id)
-        row = await app.tables.get(SUBSCRIPTIONS, "subscription", claimed.id)
-        if row is None or not _same_claim(row, claimed):
-            return None
         now = app.clock.now()
         plan = diff(stored, observation.seen, tenant_id=claimed.tenant_id, subscription_id=claimed.id, now=now)
         try:
@@ -226,11 +263,6 @@ async def _store(app: App, claimed: Subscription, observation: Observation) -> i
             await app.queues.send(jobs.ApplyEvents(subscription_id=claimed.id))
         return len(plan.devices)
     raise Conflict(f"The devices of {claimed.id} are being changed by others. It is tried again.")
-
-
-def _same_claim(row: Subscription, claimed: Subscription) -> bool:
-    """Whether nobody polled or emptied the subscription since; a refresh of tenants may have written other fields."""
-    return row.last_attempt_at == claimed.last_attempt_at and row.digest == claimed.digest
 
 
 async def _stored(app: App, subscription_id: str) -> tuple[dict[str, Device], bool]:
@@ -264,8 +296,8 @@ def _writes(step: Step) -> list[Write]:
     return writes
 
 
-async def _note(app: App, before: Subscription, observation: Observation, count: int) -> None:
-    """Write freshness and digest: at once if nobody changed the row meanwhile, else onto what others wrote."""
+async def _note(app: App, before: Subscription, observation: Observation, count: int) -> bool:
+    """Write freshness and digest, unless another poll wrote the row since: then False. Harmless after a removal."""
     warning = observation.warning
 
     def noted(row: Subscription) -> Subscription:
@@ -282,18 +314,25 @@ async def _note(app: App, before: Subscription, observation: Observation, count:
         log.info("subscription %s is read again, after failing since %s", before.id, before.failing_since)
     try:
         await app.tables.put(SUBSCRIPTIONS, noted(before))
-        return
     except PreconditionFailed:
         pass
-
+    else:
+        return True
     current = await app.tables.update(
-        SUBSCRIPTIONS, "subscription", before.id, lambda row: noted(row) if _same_claim(row, before) else None
+        SUBSCRIPTIONS, "subscription", before.id, lambda row: noted(row) if _untouched(row, before) else None
     )
-    if current is not None and current.digest is None:
+    if current is None or current.digest == observation.digest:
+        return True
+    if current.digest is None and (place := await places.of(app, before.id)) is not None and not place.shown:
         # The devices were removed while they were being written: what came after the removal goes too.
-        place = await places.of(app, before.id)
-        if place is not None and not place.shown:
-            await devices.forget_subscription(app, before.id)
+        await devices.forget_subscription(app, before.id)
+        return True
+    return False
+
+
+async def _come_back(app: App, job: jobs.PollSubscription, delay: float) -> None:
+    """Do the job again, later."""
+    await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
 
 
 async def _put_off(app: App, job: jobs.PollSubscription, error: Throttled) -> None:
@@ -306,7 +345,7 @@ async def _put_off(app: App, job: jobs.PollSubscription, error: Throttled) -> No
     await app.tables.update(
         SUBSCRIPTIONS, "subscription", job.subscription_id, lambda row: row.changed(last_attempt_at=now)
     )
-    await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
+    await _come_back(app, job, delay)
 
 
 async def _fail(app: App, job: jobs.PollSubscription, error: MicrosoftError) -> None:

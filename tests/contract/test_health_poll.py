@@ -234,6 +234,7 @@ async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_
     client = contoso.app.queues._client(jobs.ApplyEvents.QUEUE)
     await client.clear_messages()
     assert (await contoso.row()).digest != observation.digest
+    contoso.app.clock.advance(poll.CLAIM_SECONDS + 1)
     await contoso.poll()
     assert await contoso.waiting(jobs.ApplyEvents) == 1
     assert (await contoso.row()).digest == observation.digest
@@ -243,20 +244,62 @@ async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_
     assert change.after == "unavailable"
 
 
-async def test_an_older_observation_never_overwrites_a_newer_one(contoso: Clients) -> None:
+async def test_a_state_that_flips_back_after_a_poll_was_cut_off_is_shown_right(contoso: Clients) -> None:
     await contoso.poll()
-    contoso.fall_ill(contoso.machine())
-    row, old = await contoso.row(), await contoso.observe()
-    claimed = await poll._claim(contoso.app, row, old)
-    assert claimed is not None
     resource = contoso.machine()
     contoso.fall_ill(resource)
+    observation = await contoso.observe()
+    claimed = await poll._claim(contoso.app, await contoso.row(), observation)
+    assert claimed is not None
+    await poll._store(contoso.app, claimed, observation)
+    # The very answer of before, so that its digest is that of before.
+    resource.health = resource.health_history[1]
+    contoso.cloud.version += 1
+    contoso.app.clock.advance(poll.CLAIM_SECONDS + 1)
     await contoso.poll()
-    assert await poll._claim(contoso.app, row, old) is None
-    assert await poll._store(contoso.app, claimed, old) is None
-    await poll._note(contoso.app, claimed, old, 1)
-    assert (await contoso.listed())[resource.id].entry.status == "unavailable"
-    assert (await contoso.row()).device_count == len(contoso.cloud.resources)
+    assert (await contoso.listed())[resource.id].entry.status == "available"
+
+
+async def test_a_poll_waits_while_another_writes(contoso: Clients) -> None:
+    await contoso.poll()
+    contoso.fall_ill(contoso.machine())
+    claimed = await poll._claim(contoso.app, await contoso.row(), await contoso.observe())
+    assert claimed is not None
+    calls = len(contoso.calls())
+    await contoso.poll()
+    assert len(contoso.calls()) == calls
+    assert await contoso.waiting(jobs.PollSubscription) == 1
+    assert (await contoso.row()).digest == claimed.digest
+    assert len(await contoso.listed()) == len(contoso.cloud.resources)
+
+
+async def test_a_poll_that_slept_over_its_claim_does_not_vouch_for_what_it_overwrote(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    old = await contoso.observe()
+    claimed = await poll._claim(contoso.app, await contoso.row(), old)
+    assert claimed is not None
+    contoso.recover(resource)
+    contoso.app.clock.advance(poll.CLAIM_SECONDS + 1)
+    await contoso.poll()
+    assert not await poll._keep_claimed(contoso.app, claimed, old)
+    await contoso.poll()
+    assert (await contoso.listed())[resource.id].entry.status == "available"
+
+
+async def test_of_two_polls_that_saw_different_things_the_later_writer_makes_sure_one_looks_again(
+    contoso: Clients,
+) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    before = await contoso.row()
+    contoso.fall_ill(resource)
+    old = await contoso.observe()
+    contoso.recover(resource)
+    await contoso.poll()
+    assert not await poll._keep(contoso.app, before, old)
+    assert (await contoso.listed())[resource.id].entry.status == "available"
 
 
 async def test_polls_of_the_same_subscription_at_once_end_in_one_change(contoso: Clients) -> None:
@@ -264,6 +307,7 @@ async def test_polls_of_the_same_subscription_at_once_end_in_one_change(contoso:
     resource = contoso.machine()
     contoso.fall_ill(resource)
     await asyncio.gather(*(contoso.poll() for _ in range(4)))
+    await contoso.poll()
     changes = await contoso.stored(f"{CHANGE_PREFIX}{devices.device_id(contoso.cloud.id, resource.id)}")
     assert len(changes) == 1
     assert (await contoso.listed())[resource.id].entry.status == "unavailable"
@@ -378,8 +422,7 @@ async def test_devices_forgotten_under_a_poll_stay_forgotten_until_the_next_one(
     claimed = await poll._claim(contoso.app, await contoso.row(), observation)
     assert claimed is not None
     await devices.forget_subscription(contoso.app, contoso.cloud.id)
-    assert await poll._store(contoso.app, claimed, observation) is None
-    await poll._note(contoso.app, claimed, observation, 5)
+    assert not await poll._note(contoso.app, claimed, observation, 5)
     assert await contoso.listed() == {}
     assert await contoso.stored(DEVICE_PREFIX) == []
     await contoso.poll()
@@ -419,14 +462,13 @@ async def test_devices_written_after_their_tenant_was_unsynced_are_removed_again
     claimed = await poll._claim(contoso.app, await contoso.row(), observation)
     assert claimed is not None
     count = await poll._store(contoso.app, claimed, observation)
-    assert count is not None
     place = await places.of(contoso.app, contoso.cloud.id)
     assert place is not None
     assert place.tenant is not None
     await contoso.app.tables.put(TENANTS, place.tenant.changed(status="deactivated"))
     row = await contoso.row()
     await contoso.app.tables.put(SUBSCRIPTIONS, row.changed(digest=None, last_attempt_at=None))
-    await poll._note(contoso.app, claimed, observation, count)
+    assert await poll._note(contoso.app, claimed, observation, count)
     assert await contoso.stored(DEVICE_PREFIX) == []
     assert (await contoso.row()).digest is None
 
