@@ -50,7 +50,7 @@ async def clients(host: Host, control: httpx.AsyncClient) -> AsyncIterator[Clien
             token = (await control.post("/tokens", json={"person": name})).json()["accessToken"]
             headers = {"Authorization": f"Bearer {token}"}
             made = httpx.AsyncClient(base_url=f"{host.url}/api", headers=headers, timeout=60)
-            people[name] = Installation(host, await stack.enter_async_context(made), control, settle)
+            people[name] = Installation(host.url, await stack.enter_async_context(made), control, settle)
         alice = people["alice"]
         connection = await alice.connect()
         tenants = await alice.refresh()
