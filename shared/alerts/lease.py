@@ -27,21 +27,27 @@ async def take(app: App, subscription_id: str) -> Lease | float:
     """The lease, or the seconds until the present one ends."""
     now = app.clock.now()
     wanted = Lease(subscription_id=subscription_id, holder=uuid.uuid4().hex, until=now + timedelta(seconds=SECONDS))
-    present = await app.tables.get(LEASES, "lease", subscription_id)
     try:
-        if present is None:
-            return await app.tables.insert(LEASES, wanted)
-        if present.until > now:
-            return (present.until - now).total_seconds()
+        return await app.tables.insert(LEASES, wanted)
+    except Conflict:
+        present = await app.tables.get(LEASES, "lease", subscription_id)
+    if present is None:
+        return 1.0
+    if present.until > now:
+        return (present.until - now).total_seconds()
+    try:
         return await app.tables.put(LEASES, wanted.changed(etag=present.etag))
-    except (Conflict, PreconditionFailed):
+    except PreconditionFailed:
         return 1.0
 
 
 async def renew(app: App, lease: Lease) -> Lease | None:
-    """The lease for another minute, or None when it ran out and another took it."""
+    """The lease for another minute once half of it is over, or None when it ran out and another took it."""
+    now = app.clock.now()
+    if lease.until - now > timedelta(seconds=SECONDS / 2):
+        return lease
     try:
-        return await app.tables.put(LEASES, lease.changed(until=app.clock.now() + timedelta(seconds=SECONDS)))
+        return await app.tables.put(LEASES, lease.changed(until=now + timedelta(seconds=SECONDS)))
     except PreconditionFailed:
         return None
 

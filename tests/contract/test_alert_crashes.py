@@ -113,7 +113,7 @@ async def test_closing_a_subscription_survives_the_same(estate: Estate) -> None:
     async def close(app: App) -> None:
         await work.run_close(app, jobs.CloseAlerts(subscription_id=subscription, reason="siteUnmapped"))
 
-    for writes in range(1, 9):
+    for writes in range(1, 8):
         opening = event(estate, writes, "degraded", 0)
         await estate.app.tables.put(EVENTS, opening)
         await work.run_apply(estate.app, jobs.ApplyEvents(subscription_id=subscription))
