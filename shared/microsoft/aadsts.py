@@ -6,6 +6,7 @@ Source: learn.microsoft.com/entra/identity-platform/reference-error-codes.
 from __future__ import annotations
 
 from shared.errors import AccessDenied, MicrosoftError, NeedsConsent, Throttled
+from shared.microsoft.http_errors import UNNAMED_SECONDS
 
 NEEDS_SIGN_IN: dict[int, tuple[str, str]] = {
     50173: ("The sign-in was revoked (password change or revoked sessions).", "Sign in again with Generate Token."),
@@ -69,7 +70,10 @@ def from_answer(status: int, body: dict[str, object], retry_after: float | None 
     described = str(body.get("error_description", "")).split(" Trace ID:")[0].split("\r\n")[0]
     if status == 429 or status >= 500:
         return Throttled(
-            "The sign-in service asks to wait.", retry_after=retry_after or 5, status=status, remote_code=code
+            "The sign-in service asks to wait.",
+            retry_after=retry_after or UNNAMED_SECONDS,
+            status=status,
+            remote_code=code,
         )
     if number in NEEDS_SIGN_IN:
         text, fix = NEEDS_SIGN_IN[number]

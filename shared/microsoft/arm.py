@@ -14,13 +14,14 @@ from http import HTTPStatus
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, HttpResponseError
+from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
 from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
-from shared.errors import AccessDenied, MicrosoftError, Throttled
-from shared.microsoft.http_errors import asks_to_wait, no_answer, patiently, retry_after
+from shared.errors import MicrosoftError
+from shared.microsoft.arm_errors import translated
+from shared.microsoft.http_errors import patiently
 from shared.microsoft.outgoing import CorrelationPolicy
 from shared.settings import Settings
 
@@ -32,14 +33,6 @@ OWN_ROLES = (READER, VM_CONTRIBUTOR)
 Source: learn.microsoft.com/azure/role-based-access-control/built-in-roles.
 """
 ASSIGNMENTS_API = "2022-04-01"
-FIXES: dict[str, str] = {
-    "AuthorizationFailed": "Give the application Reader and Virtual Machine Contributor on the subscription, or "
-    "delegate it with Azure Lighthouse, or give AdminAgents its Owner role back.",
-    "InvalidAuthenticationTokenTenant": "The subscription moved to another tenant. Refresh the tenants.",
-    "SubscriptionNotFound": "The subscription was deleted or moved. Refresh the tenants.",
-    "MissingSubscriptionRegistration": "Register the resource provider that the message names in the subscription.",
-}
-"""ARM error code -> what a technician can do."""
 
 
 @dataclass(frozen=True)
@@ -59,24 +52,6 @@ def scopes(settings: Settings) -> list[str]:
     return [f"{settings.resources['arm']}/.default"]
 
 
-def translate(error: AzureError) -> MicrosoftError:
-    """Our error for one of azure-core's, with Azure's code and text.
-
-    429 and everything temporary (5xx, 408, no answer) is Throttled with the seconds to wait; 401 and 403 AccessDenied.
-    """
-    if not isinstance(error, HttpResponseError):
-        return no_answer("Azure")
-    status = error.status_code or 0
-    code = error.error.code if error.error is not None and error.error.code else ""
-    said = error.error.message if error.error is not None and error.error.message else error.reason
-    text = f"Azure answered {status} {code}: {said}" if code else f"Azure answered {status} {said}"
-    if asks_to_wait(status):
-        wait = retry_after(getattr(error.response, "headers", {}))
-        return Throttled(text, retry_after=wait, status=status, remote_code=code)
-    kind = AccessDenied if status in (401, 403) else MicrosoftError
-    return kind(text, status=status, remote_code=code, fix=FIXES.get(code, ""))
-
-
 @asynccontextmanager
 async def _client(
     settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
@@ -93,7 +68,7 @@ async def _client(
     try:
         yield client
     except AzureError as error:
-        raise translate(error) from error
+        raise translated(error) from error
 
 
 async def list_subscriptions(

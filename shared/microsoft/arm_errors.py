@@ -5,16 +5,13 @@ Source: learn.microsoft.com/azure/azure-resource-manager/management/request-limi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import aiohttp
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceRequestTimeoutError
 
 from shared.errors import AccessDenied, MicrosoftError, Throttled
+from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
 
-BUSY_SECONDS, NO_ANSWER_SECONDS = 5.0, 2.0
-"""Waits when Azure names no time, and when it did not answer at all."""
-TIMED_OUT, TOO_MANY, SERVER_ERROR, UNAVAILABLE = 408, 429, 500, 503
+TIMED_OUT, SERVER_ERROR, UNAVAILABLE = 408, 500, 503
 FIXES: dict[str, str] = {
     "AuthorizationFailed": "Give the application Reader and Virtual Machine Contributor on the subscription, delegate "
     "it with Azure Lighthouse, or give AdminAgents its Owner role back.",
@@ -33,13 +30,14 @@ def translated(error: AzureError) -> MicrosoftError:
     Else MicrosoftError. `status`, `remote_code` and the message are Azure's.
     """
     if not isinstance(error, HttpResponseError) or error.status_code is None:
-        return Throttled(f"Azure did not answer: {error.message}", retry_after=NO_ANSWER_SECONDS, status=0)
+        return no_answer("Azure")
     status, code, said = error.status_code, "", ""
     if error.error is not None:
         code, said = str(error.error.code or ""), str(error.error.message or "")
     said = said or error.reason or f"Azure answered {status}."
-    if status in (TIMED_OUT, TOO_MANY) or status >= SERVER_ERROR:
-        return Throttled(said, retry_after=_retry_after(error), status=status, remote_code=code)
+    if asks_to_wait(status):
+        wait = retry_after(getattr(error.response, "headers", {}))
+        return Throttled(said, retry_after=wait, status=status, remote_code=code)
     kind = AccessDenied if status in (401, 403) else MicrosoftError
     return kind(said, status=status, remote_code=code, fix=FIXES.get(code, ""))
 
@@ -58,12 +56,3 @@ def outcome_unknown(error: AzureError) -> bool:
     return not (
         isinstance(error, ServiceRequestError) and isinstance(error.inner_exception, aiohttp.ClientConnectorError)
     )
-
-
-def _retry_after(error: HttpResponseError) -> float:
-    """Seconds; dates are not sent by ARM."""
-    headers: Mapping[str, str] = getattr(error.response, "headers", {})
-    try:
-        return max(0.1, float(headers.get("Retry-After", BUSY_SECONDS)))
-    except ValueError:
-        return BUSY_SECONDS

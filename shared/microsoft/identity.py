@@ -20,8 +20,9 @@ from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
-from shared.errors import MicrosoftError, NeedsConsent, Throttled, Unavailable
+from shared.errors import MicrosoftError, NeedsConsent, Unavailable
 from shared.microsoft import aadsts
+from shared.microsoft.http_errors import no_answer
 from shared.settings import Settings
 from shared.store.vault import Vault
 
@@ -213,7 +214,7 @@ class Identity:
         try:
             answer = await self._http.post(url, data={"client_id": self._settings.partner_client_id, **form, **proof})
         except httpx.HTTPError as error:
-            raise Throttled("The sign-in service did not answer.", retry_after=2, status=0) from error
+            raise no_answer("The sign-in service") from error
         try:
             body = answer.json()
         except ValueError:

@@ -269,8 +269,8 @@ async def test_rights_that_changed_ask_for_a_new_token(
     "fault, status, wait",
     [
         ({"status": 429, "retryAfter": 7}, 429, 7),
-        ({"status": 503}, 503, 5),
-        ({"kind": "disconnect", "status": 0}, 0, 2),
+        ({"status": 503}, 503, 1),
+        ({"kind": "disconnect", "status": 0}, 0, 1),
     ],
 )
 async def test_a_busy_sign_in_service_is_waited_for(

@@ -150,7 +150,8 @@ async def test_a_finished_job_that_runs_again_changes_nothing_and_announces_the_
 
 async def test_work_goes_on_at_the_first_undone_step(office: Office) -> None:
     job = await office.begin()
-    office.sandbox.cloud.faults.append(Fault("graph", "GET", "oauth2PermissionGrants", status=503, times=1))
+    busy = Fault("graph", "GET", "oauth2PermissionGrants", status=503, retry_after=5, times=1)
+    office.sandbox.cloud.faults.append(busy)
     await provisioning.run(office.app, job)
     assert set((await office.tenant()).steps) == {CONSENT, PRINCIPAL}
     assert await office.waiting(jobs.ProvisionTenant) == 1

@@ -17,4 +17,4 @@ async def alice(
     fresh_app: Host, api: ApiFor, control: httpx.AsyncClient, settle: Callable[..., Awaitable[None]]
 ) -> Installation:
     """Nothing set up yet; whoever drives is Integration.Admin."""
-    return Installation(fresh_app, await api("alice"), control, settle)
+    return Installation(fresh_app.url, await api("alice"), control, settle)

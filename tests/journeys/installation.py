@@ -8,14 +8,12 @@ from typing import Any
 
 import httpx
 
-from sandbox.host import Host
-
 
 @dataclass
 class Installation:
     """Drives the API as one person. `settle` waits until no job is running or due."""
 
-    host: Host
+    host_url: str
     api: httpx.AsyncClient
     control: httpx.AsyncClient
     settle: Callable[..., Awaitable[None]]
@@ -102,7 +100,7 @@ class Installation:
     async def poll(self) -> None:
         """Run the 15-minute timer now, and wait for what it causes."""
         async with httpx.AsyncClient(timeout=30) as admin:
-            url = f"{self.host.url}/admin/functions/poll_resource_health"
+            url = f"{self.host_url}/admin/functions/poll_resource_health"
             assert (await admin.post(url, json={"input": ""})).status_code == 202
         await self.settle(60)
 
@@ -119,4 +117,4 @@ class Installation:
     async def advance(self, seconds: float) -> None:
         """Step the time of application and cloud together."""
         async with httpx.AsyncClient(timeout=30) as admin:
-            (await admin.post(f"{self.host.url}/_host/clock", json={"advanceSeconds": seconds})).raise_for_status()
+            (await admin.post(f"{self.host_url}/_host/clock", json={"advanceSeconds": seconds})).raise_for_status()

@@ -118,7 +118,7 @@ async def test_an_unchanged_cycle_tells_nobody_anything(alice: Installation) -> 
 async def test_bob_sees_and_acts_on_his_clients_sites_only(alice: Installation, api: ApiFor) -> None:
     await mapped(alice)
     await alice.grant("bob", "contoso-hq")
-    bob = Installation(alice.host, await api("bob"), alice.control, alice.settle)
+    bob = Installation(alice.host_url, await api("bob"), alice.control, alice.settle)
     assert {d["clientName"] for d in await bob.every("/devices")} == {"Contoso"}
     theirs = await a_running_vm(alice, "Fabrikam")
     for path in ("", "/history", "/actions"):
@@ -134,7 +134,7 @@ async def test_bob_sees_and_acts_on_his_clients_sites_only(alice: Installation, 
 async def test_carol_reads_two_clients_and_changes_nothing(alice: Installation, api: ApiFor) -> None:
     await mapped(alice)
     await alice.grant("carol", "contoso-hq", "fabrikam-hq")
-    carol = Installation(alice.host, await api("carol"), alice.control, alice.settle)
+    carol = Installation(alice.host_url, await api("carol"), alice.control, alice.settle)
     assert {d["clientName"] for d in await carol.every("/devices")} == {"Contoso", "Fabrikam"}
     device = await a_running_vm(carol)
     await carol.call("POST", f"/devices/{device['id']}/actions/restart", 403, json={})
