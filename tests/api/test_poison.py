@@ -1,0 +1,58 @@
+"""Work that fails five times is kept, shown, and can be put back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import httpx
+
+from sandbox.host import Host
+from shared import app as composition
+from shared.jobs import CloseAlerts
+
+UNREADABLE = '{"version": 99, "subscription_id": "s"}'
+"""A message of a version that nobody understands."""
+
+
+async def poisoned(alice: httpx.AsyncClient) -> list[dict[str, str]]:
+    answer = await alice.get("/service/poison", params={"$orderby": "failedAt"})
+    assert answer.status_code == 200, answer.text
+    rows: list[dict[str, str]] = answer.json()["value"]
+    return rows
+
+
+async def test_work_given_up_is_listed_and_runs_again_when_it_is_put_back(
+    fresh_alice: httpx.AsyncClient, host: Host, settle: Callable[[], Awaitable[None]]
+) -> None:
+    assert await poisoned(fresh_alice) == []
+    await composition.current().queues.send_text(CloseAlerts.QUEUE, UNREADABLE)
+    await settle()
+    [given_up] = await poisoned(fresh_alice)
+    assert (given_up["queue"], given_up["body"], given_up["state"]) == (CloseAlerts.QUEUE, UNREADABLE, "poisoned")
+    assert "five times" in given_up["reason"]
+
+    again = await fresh_alice.post(f"/service/poison/{given_up['id']}/requeue")
+    assert again.status_code == 202, again.text
+    await settle()
+    states = sorted(row["state"] for row in await poisoned(fresh_alice))
+    assert states == ["poisoned", "requeued"], "it ran again, and was given up again"
+
+
+async def test_work_is_put_back_once(
+    fresh_alice: httpx.AsyncClient, host: Host, settle: Callable[[], Awaitable[None]]
+) -> None:
+    await composition.current().queues.send_text(CloseAlerts.QUEUE, UNREADABLE)
+    await settle()
+    [given_up] = await poisoned(fresh_alice)
+    await fresh_alice.post(f"/service/poison/{given_up['id']}/requeue")
+    second = await fresh_alice.post(f"/service/poison/{given_up['id']}/requeue")
+    assert second.status_code == 409
+    assert "already" in second.json()["error"]["message"]
+    await settle()
+    audited = (await fresh_alice.get("/audit")).json()["value"]
+    assert [entry["action"] for entry in audited if entry["action"] == "poison.requeue"] == ["poison.requeue"]
+
+
+async def test_poisoned_work_that_is_not_there_cannot_be_put_back(fresh_alice: httpx.AsyncClient) -> None:
+    answer = await fresh_alice.post("/service/poison/nothing/requeue")
+    assert answer.status_code == 404
