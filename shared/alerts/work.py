@@ -23,6 +23,8 @@ from shared.sites import Site
 
 BATCH = 200
 """Events read at once: a batch is done well within a lease."""
+PAUSE_SECONDS = 2.0
+"""How long a job stays away while another works on its subscription, which hardly ever takes longer."""
 AT_ONCE = 16
 """Devices worked on at once."""
 OPENED, CLOSED = "tenantry.alert.opened", "tenantry.alert.closed"
@@ -59,13 +61,16 @@ async def run_apply(app: App, job: ApplyEvents) -> None:
     """Queue job: apply the stored events of a subscription, oldest first."""
     held = await lease.take(app, job.subscription_id)
     if not isinstance(held, lease.Lease):
-        await app.queues.send(job, delay=held + 1)
+        await app.queues.send(job, delay=min(held, PAUSE_SECONDS))
         return
     around: _Surroundings | None = None
     try:
         while events := await app.tables.all(EVENTS, job.subscription_id, prefix=EVENT_PREFIX, limit=BATCH):
             around = around or await _surroundings(app, events[0].device.tenant_id, job.subscription_id)
             await _apply_batch(app, events, around)
+            if len(events) < BATCH:
+                # Whoever stores more enqueues a job for it.
+                return
             renewed = await lease.renew(app, held)
             if renewed is None:
                 await app.queues.send(job)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.app import App
 from shared.devices.records import STATUSES, Device, Status, device_id
@@ -40,27 +41,29 @@ class Entry:
     power_state: str | None
 
 
-def dump(devices: Iterable[Device]) -> bytes:
-    """The devices of one subscription as bytes; ids are left out, they follow from the resource ids."""
-    rows = [
-        [
-            device.resource_id,
-            device.name,
-            device.type,
-            device.region,
-            device.resource_group,
-            STATUSES.index(device.health.status),
-            device.health.since.timestamp() if device.health.since else None,
-            device.health.reason,
-            device.power_state,
-        ]
-        for device in devices
+Row = list[Any]
+"""A device in the index: what `Entry` holds but the id, which follows from the resource id, and a mark at the end."""
+
+
+def row_of(device: Device, mark: str) -> Row:
+    """The row of a device. `mark` changes with anything that is stored of it."""
+    since = device.health.since
+    return [
+        device.resource_id,
+        device.name,
+        device.type,
+        device.region,
+        device.resource_group,
+        STATUSES.index(device.health.status),
+        since.timestamp() if since else None,
+        device.health.reason,
+        device.power_state,
+        mark,
     ]
-    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def load(subscription_id: str, value: bytes) -> tuple[Entry, ...]:
-    """The entries in what `dump` made. Texts that repeat are kept once."""
+    """The entries of a stored index. Texts that repeat are kept once."""
     once = sys.intern
     return tuple(
         Entry(
@@ -75,13 +78,23 @@ def load(subscription_id: str, value: bytes) -> tuple[Entry, ...]:
             once(reason) if reason else None,
             once(power_state) if power_state else None,
         )
-        for resource_id, name, kind, region, group, status, since, reason, power_state in json.loads(value)
+        for resource_id, name, kind, region, group, status, since, reason, power_state, _ in json.loads(value)
     )
 
 
-async def write(app: App, subscription_id: str, digest: str, devices: Iterable[Device]) -> int:
-    """Replace the index of a subscription; gives the number of rows written."""
-    return await packed.write(app.tables, TABLE, PARTITION, subscription_id, dump(devices), digest)
+async def write(app: App, subscription_id: str, digest: str, rows: Iterable[Row]) -> int:
+    """Replace the index of a subscription; gives the number of rows of the table written."""
+    value = json.dumps(list(rows), separators=(",", ":"), ensure_ascii=False).encode()
+    return await packed.write(app.tables, TABLE, PARTITION, subscription_id, value, digest)
+
+
+async def rows_of(app: App, subscription_id: str, digest: str) -> dict[str, Row] | None:
+    """The rows by device id, if the index is the one of that digest."""
+    found = await packed.read(app.tables, TABLE, PARTITION, subscription_id)
+    if found is None or found[0] != digest:
+        return None
+    rows: list[Row] = json.loads(found[1])
+    return {device_id(subscription_id, row[0]): row for row in rows}
 
 
 async def delete(app: App, subscription_id: str) -> None:

@@ -148,6 +148,12 @@ def digest_of(seen: list[Seen], *, machines: bool) -> str:
     return f"{FORMAT}{'m' if machines else '-'}{hashlib.sha256(text.encode()).hexdigest()}"
 
 
+def mark_of(seen: Seen) -> str:
+    """A hash of all that is stored of one resource."""
+    text = json.dumps(_VALUES(seen), separators=(",", ":"), ensure_ascii=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
 def had_machines(digest: str | None) -> bool:
     """Whether the subscription had virtual machines when that digest was made."""
     return digest is not None and digest.startswith(f"{FORMAT}m")

@@ -11,22 +11,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from shared import audit, connections, devices, jobs, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
-from shared.devices import index, places
+from shared.devices import places
 from shared.devices.places import Place
-from shared.devices.records import CHANGES, DEVICE_PREFIX, DEVICES, EVENTS, Device
 from shared.errors import Conflict, MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
 from shared.health import observe
-from shared.health.diff import Plan, Step, diff
-from shared.health.observe import Seen
+from shared.health.keep import CLAIM, Observation, store
 from shared.microsoft import compute, inventory, resource_health
-from shared.store.tables import Write, decode, delete, insert, put
 from shared.tenants import SUBSCRIPTIONS, Subscription
 
 A = TypeVar("A")
@@ -37,22 +33,11 @@ MAX_WAITS = 8
 """How often a throttled poll is put off before it counts as failed; the timer begins a new one anyway."""
 MIN_WAIT_SECONDS = 2.0
 TRIES = 5
-"""How often a write is tried that others got in the way of."""
+"""How often the subscription's row is written anew when others changed it."""
 CLAIM_SECONDS = 60
 """So long others leave a claim alone; who made it has died by then, or will find that he lost it."""
 CLAIMED_PAUSE_SECONDS = 5.0
-CLAIM = "claimed"
 NOT_REGISTERED = "MissingSubscriptionRegistration"
-
-
-@dataclass(frozen=True)
-class Observation:
-    """What a poll saw. `warning` is set when health could not be read though the inventory could."""
-
-    at: datetime
-    seen: list[Seen]
-    digest: str
-    warning: MicrosoftError | None = None
 
 
 async def poll_all(app: App) -> int:
@@ -198,11 +183,11 @@ async def _keep(app: App, before: Subscription, observation: Observation) -> boo
     if observation.digest == before.digest:
         return await _note(app, before, observation, before.device_count)
     claimed = await _claim(app, before, observation)
-    return claimed is not None and await _keep_claimed(app, claimed, observation)
+    return claimed is not None and await _keep_claimed(app, claimed, observation, before.digest)
 
 
-async def _keep_claimed(app: App, claimed: Subscription, observation: Observation) -> bool:
-    count = await _store(app, claimed, observation)
+async def _keep_claimed(app: App, claimed: Subscription, observation: Observation, digest: str | None) -> bool:
+    count = await store(app, claimed.id, claimed.tenant_id, observation, digest)
     if await _note(app, claimed, observation, count):
         return True
     # Our devices may have overwritten newer ones: no digest may vouch for them.
@@ -246,54 +231,6 @@ async def _claim(app: App, before: Subscription, observation: Observation) -> Su
 def _untouched(row: Subscription, before: Subscription) -> bool:
     """Whether nobody polled or emptied the subscription since; a refresh of tenants may have written other fields."""
     return row.last_attempt_at == before.last_attempt_at and row.digest == before.digest
-
-
-async def _store(app: App, claimed: Subscription, observation: Observation) -> int:
-    """Bring devices and index to what was seen; gives the number of devices."""
-    for _ in range(TRIES):
-        stored, pending = await _stored(app, claimed.id)
-        now = app.clock.now()
-        plan = diff(stored, observation.seen, tenant_id=claimed.tenant_id, subscription_id=claimed.id, now=now)
-        try:
-            await _write(app, plan)
-        except PreconditionFailed:
-            continue
-        await index.write(app, claimed.id, observation.digest, plan.devices)
-        if pending or plan.has_events:
-            await app.queues.send(jobs.ApplyEvents(subscription_id=claimed.id))
-        return len(plan.devices)
-    raise Conflict(f"The devices of {claimed.id} are being changed by others. It is tried again.")
-
-
-async def _stored(app: App, subscription_id: str) -> tuple[dict[str, Device], bool]:
-    """The stored devices by id, and whether events wait (their rows sort after those of the devices)."""
-    found: dict[str, Device] = {}
-    pending = False
-    async for entity in app.tables.rows(DEVICES.table, subscription_id, above=DEVICE_PREFIX):
-        if not entity["RowKey"].startswith(DEVICE_PREFIX):
-            pending = True
-            break
-        device = decode(DEVICES, entity)
-        found[device.id] = device
-    return found, pending
-
-
-async def _write(app: App, plan: Plan) -> None:
-    for steps in plan.transactions():
-        await app.tables.transact([write for step in steps for write in _writes(step)])
-
-
-def _writes(step: Step) -> list[Write]:
-    if step.deleted:
-        first = delete(DEVICES, step.device)
-    else:
-        first = insert(DEVICES, step.device) if step.device.etag is None else put(DEVICES, step.device)
-    writes = [first]
-    if step.change is not None:
-        writes.append(put(CHANGES, step.change))
-    if step.event is not None:
-        writes.append(put(EVENTS, step.event))
-    return writes
 
 
 async def _note(app: App, before: Subscription, observation: Observation, count: int) -> bool:

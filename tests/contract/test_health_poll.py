@@ -29,8 +29,8 @@ from shared.connections import CONNECTIONS, Connection
 from shared.devices import index, places
 from shared.devices.listing import Row
 from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, EVENT_PREFIX, EVENTS
-from shared.health import poll
-from shared.health.poll import Observation
+from shared.health import keep, poll
+from shared.health.keep import Observation
 from shared.microsoft.identity import refresh_secret_name
 from shared.sites import SITES, Site
 from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
@@ -79,6 +79,10 @@ class Clients:
         place = await places.of(self.app, self.cloud.id)
         assert place is not None
         return await poll._observe(self.app, place)
+
+    async def store(self, claimed: Subscription, observation: Observation) -> int:
+        """The devices of an observation, and no more: as far as a poll came that was cut off."""
+        return await keep.store(self.app, claimed.id, claimed.tenant_id, observation, None)
 
     async def row(self) -> Subscription:
         found = await self.app.tables.get(SUBSCRIPTIONS, "subscription", self.cloud.id)
@@ -230,7 +234,7 @@ async def test_a_poll_cut_off_after_the_devices_were_written_is_finished_by_the_
     observation = await contoso.observe()
     claimed = await poll._claim(contoso.app, await contoso.row(), observation)
     assert claimed is not None
-    await poll._store(contoso.app, claimed, observation)
+    await contoso.store(claimed, observation)
     client = contoso.app.queues._client(jobs.ApplyEvents.QUEUE)
     await client.clear_messages()
     assert (await contoso.row()).digest != observation.digest
@@ -251,7 +255,7 @@ async def test_a_state_that_flips_back_after_a_poll_was_cut_off_is_shown_right(c
     observation = await contoso.observe()
     claimed = await poll._claim(contoso.app, await contoso.row(), observation)
     assert claimed is not None
-    await poll._store(contoso.app, claimed, observation)
+    await contoso.store(claimed, observation)
     # The very answer of before, so that its digest is that of before.
     resource.health = resource.health_history[1]
     contoso.cloud.version += 1
@@ -283,7 +287,7 @@ async def test_a_poll_that_slept_over_its_claim_does_not_vouch_for_what_it_overw
     contoso.recover(resource)
     contoso.app.clock.advance(poll.CLAIM_SECONDS + 1)
     await contoso.poll()
-    assert not await poll._keep_claimed(contoso.app, claimed, old)
+    assert not await poll._keep_claimed(contoso.app, claimed, old, None)
     await contoso.poll()
     assert (await contoso.listed())[resource.id].entry.status == "available"
 
@@ -461,7 +465,7 @@ async def test_devices_written_after_their_tenant_was_unsynced_are_removed_again
     observation = await contoso.observe()
     claimed = await poll._claim(contoso.app, await contoso.row(), observation)
     assert claimed is not None
-    count = await poll._store(contoso.app, claimed, observation)
+    count = await contoso.store(claimed, observation)
     place = await places.of(contoso.app, contoso.cloud.id)
     assert place is not None
     assert place.tenant is not None
@@ -500,3 +504,37 @@ async def test_a_subscription_seen_through_lighthouse_is_read_with_a_token_of_th
     polled = await contoso.app.tables.get(SUBSCRIPTIONS, "subscription", delegated.id)
     assert polled is not None
     assert polled.device_count == len(delegated.resources)
+
+
+async def test_a_change_is_found_without_reading_every_device(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    contoso.rows.seen.clear()
+    await contoso.poll()
+    read = [table for method, table in contoso.rows.seen if method == "GET"]
+    assert sorted(read) == ["DeviceIndex", "Devices", "Subscriptions"]
+    del contoso.cloud.resources[resource.id.lower()]
+    contoso.cloud.version += 1
+    await contoso.poll()
+    assert resource.id not in await contoso.listed()
+    assert len(await contoso.stored(DEVICE_PREFIX)) == len(contoso.cloud.resources)
+
+
+async def test_many_changes_at_once_are_written_in_several_transactions(contoso: Clients) -> None:
+    await contoso.poll()
+    reported = [r for r in contoso.cloud.resources.values() if r.health is not None]
+    assert len(reported) > keep.FEW / 2
+    for resource in contoso.cloud.resources.values():
+        resource.tags = {"changed": "yes"}
+        if resource.health is not None:
+            contoso.fall_ill(resource)
+    await contoso.poll()
+    listed = await contoso.listed()
+    assert {listed[resource.id].entry.status for resource in reported} == {"unavailable"}
+    shown = await devices.get(contoso.app, ALICE, listed[reported[0].id].entry.id)
+    assert shown.device.tags == {"changed": "yes"}
+    await contoso.poll()
+    assert {key: row.entry for key, row in (await contoso.listed()).items()} == {
+        key: row.entry for key, row in listed.items()
+    }
