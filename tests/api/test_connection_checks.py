@@ -135,7 +135,7 @@ async def test_a_check_that_microsoft_does_not_answer_fails_with_its_words(
 ) -> None:
     connection = await draft(fresh_alice, partner)
     await sign_in(fresh_alice, connection["id"])
-    fault = {"service": "graph", "path": "/contracts", "status": 503, "times": 1}
+    fault = {"service": "graph", "path": "/contracts", "status": 503, "retryAfter": 30, "times": 1}
     (await control.post("/faults", json=fault)).raise_for_status()
     outcome, found = await checks(fresh_alice, connection["id"])
     assert (outcome, found["contracts"]["outcome"]) == ("failed", "failed")
