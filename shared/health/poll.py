@@ -183,7 +183,26 @@ async def _keep(app: App, before: Subscription, observation: Observation) -> boo
     if observation.digest == before.digest:
         return await _note(app, before, observation, before.device_count)
     claimed = await _claim(app, before, observation)
-    return claimed is not None and await _keep_claimed(app, claimed, observation, before.digest)
+    if claimed is None:
+        return False
+    ended = False
+    try:
+        kept = await _keep_claimed(app, claimed, observation, before.digest)
+        ended = True
+    finally:
+        if not ended:
+            await _release(app, claimed)
+    return kept
+
+
+async def _release(app: App, claimed: Subscription) -> None:
+    """Let the next try begin at once; the claim stays as a sign that the devices may be half written."""
+    await app.tables.update(
+        SUBSCRIPTIONS,
+        "subscription",
+        claimed.id,
+        lambda row: row.changed(last_attempt_at=None) if _untouched(row, claimed) else None,
+    )
 
 
 async def _keep_claimed(app: App, claimed: Subscription, observation: Observation, digest: str | None) -> bool:

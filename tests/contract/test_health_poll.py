@@ -29,6 +29,7 @@ from shared.connections import CONNECTIONS, Connection
 from shared.devices import index, places
 from shared.devices.listing import Row
 from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, EVENT_PREFIX, EVENTS
+from shared.errors import Conflict
 from shared.health import keep, poll
 from shared.health.keep import Observation
 from shared.microsoft.identity import refresh_secret_name
@@ -538,3 +539,17 @@ async def test_many_changes_at_once_are_written_in_several_transactions(contoso:
     assert {key: row.entry for key, row in (await contoso.listed()).items()} == {
         key: row.entry for key, row in listed.items()
     }
+
+
+async def test_a_poll_that_failed_while_writing_does_not_keep_others_waiting(contoso: Clients) -> None:
+    await contoso.poll()
+    resource = contoso.machine()
+    contoso.fall_ill(resource)
+    before = await contoso.row()
+    observation = await contoso.observe()
+    twice = keep.Observation(observation.at, [*observation.seen, *observation.seen], observation.digest)
+    with pytest.raises(Conflict):
+        await poll._keep(contoso.app, before.changed(digest=None, etag=before.etag), twice)
+    assert (await contoso.row()).last_attempt_at is None
+    await contoso.poll()
+    assert (await contoso.listed())[resource.id].entry.status == "unavailable"
