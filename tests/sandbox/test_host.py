@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -215,32 +216,38 @@ async def test_the_lease_is_renewed_while_a_handler_runs(queue: QueueClient, sma
     assert len(app_module().seen["work"]) == 1
 
 
-async def start_process(azurite: str, **more: str) -> tuple[asyncio.subprocess.Process, str]:
-    """The small app under `python -m sandbox.host`; the process and the URL it serves."""
+@contextlib.asynccontextmanager
+async def host_process(azurite: str) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """The small app under `python -m sandbox.host`: the process, which does not outlive the block, and its URL."""
     child = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox.host", "--port", "0", "--directory", str(APP), "--composition", ""),
-        env={**SETTINGS, "AzureWebJobsStorage": azurite, "PYTHONPATH": str(APP.parents[2]), **more},
+        env={**SETTINGS, "AzureWebJobsStorage": azurite, "PYTHONPATH": str(APP.parents[2])},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
     assert child.stdout is not None
-    async with asyncio.timeout(30):
-        while line := (await child.stdout.readline()).decode():
-            if "functions on http" in line:
-                return child, line.split()[-1]
-    raise AssertionError("the host ended")
+    line = ""
+    try:
+        async with asyncio.timeout(30):
+            while "functions on http" not in line:
+                line = (await child.stdout.readline()).decode()
+                assert line, "the host ended"
+        yield child, line.split()[-1]
+    finally:
+        if child.returncode is None:
+            child.kill()
+        await child.communicate()
 
 
 async def test_a_killed_host_loses_no_message(azurite: str, queue: QueueClient, small: Host) -> None:
     (ours,) = [each for each in small.listeners if each.queue == "work"]
     await ours.stop(5)
-    child, _ = await start_process(azurite)
-    await asyncio.gather(*(queue.send_message(json.dumps({"do": "wait", "n": n})) for n in range(3)))
-    async with asyncio.timeout(10):
-        while await queue.peek_messages(max_messages=32):
-            await asyncio.sleep(0.05)
-    child.kill()
-    await child.communicate()
+    async with host_process(azurite) as (child, _):
+        await asyncio.gather(*(queue.send_message(json.dumps({"do": "wait", "n": n})) for n in range(3)))
+        async with asyncio.timeout(10):
+            while await queue.peek_messages(max_messages=32):
+                await asyncio.sleep(0.05)
+        child.kill()
     app_module().gate.set()
     ours.start()
     await until(lambda: len({row["id"] for row in app_module().seen["work"]}) == 3)
@@ -249,12 +256,11 @@ async def test_a_killed_host_loses_no_message(azurite: str, queue: QueueClient, 
 
 
 async def test_sigterm_ends_the_host_cleanly(azurite: str) -> None:
-    child, url = await start_process(azurite)
-    async with httpx.AsyncClient() as client:
-        assert (await client.get(f"{url}/api/plain")).text == "plain text"
-    child.terminate()
-    output, _ = await child.communicate()
-    assert child.returncode == 0, output.decode()
+    async with host_process(azurite) as (child, url):
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{url}/api/plain")).text == "plain text"
+        child.terminate()
+        assert await child.wait() == 0
 
 
 async def test_a_missed_schedule_runs_once_at_start_and_is_past_due(azurite: str, tmp_path: Path) -> None:

@@ -10,14 +10,17 @@ import re
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
+import pytest_asyncio
 
 from sandbox.up import FailedError, Ports, check_ports
 
 ROOT = Path(__file__).parents[2]
 APP = Path(__file__).parent / "host_app"
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
 
 
 def free_base() -> int:
@@ -32,7 +35,23 @@ def free_base() -> int:
     raise AssertionError("no free ports")
 
 
-async def start(*arguments: str) -> asyncio.subprocess.Process:
+@pytest_asyncio.fixture
+async def start() -> AsyncIterator[Start]:
+    """Runs `python -m sandbox.up`; what a failed test leaves running is stopped."""
+    started: list[asyncio.subprocess.Process] = []
+
+    async def run(*arguments: str) -> asyncio.subprocess.Process:
+        started.append(await _process(*arguments))
+        return started[-1]
+
+    yield run
+    for process in started:
+        if process.returncode is None:
+            process.terminate()
+        await process.communicate()
+
+
+async def _process(*arguments: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox.up", *arguments),
         cwd=ROOT,
@@ -54,7 +73,7 @@ async def read_until(process: asyncio.subprocess.Process, text: str) -> str:
     raise AssertionError(f"it ended: {output}")
 
 
-async def test_everything_starts_answers_and_stops_on_a_signal(tmp_path: Path) -> None:
+async def test_everything_starts_answers_and_stops_on_a_signal(tmp_path: Path, start: Start) -> None:
     base = free_base()
     app = ("--directory", str(APP), "--composition", "", "--no-seed")
     process = await start("--port-base", str(base), "--state", str(tmp_path), *app)
@@ -72,7 +91,7 @@ async def test_everything_starts_answers_and_stops_on_a_signal(tmp_path: Path) -
     check_ports(Ports.above(base).used(host=True))
 
 
-async def test_a_child_that_dies_ends_everything_with_its_last_lines(tmp_path: Path) -> None:
+async def test_a_child_that_dies_ends_everything_with_its_last_lines(tmp_path: Path, start: Start) -> None:
     (tmp_path / "function_app.py").write_text("raise SystemExit('the application is broken')\n")
     process = await start(
         *("--port-base", str(free_base()), "--state", str(tmp_path)), *("--directory", str(tmp_path), "--no-seed")
@@ -82,7 +101,7 @@ async def test_a_child_that_dies_ends_everything_with_its_last_lines(tmp_path: P
     assert b"host ended (1). Its last lines:\nthe application is broken" in output
 
 
-async def test_the_sandbox_alone_writes_the_settings_that_func_start_reads(tmp_path: Path) -> None:
+async def test_the_sandbox_alone_writes_the_settings_that_func_start_reads(tmp_path: Path, start: Start) -> None:
     base = free_base()
     process = await start(
         *("--only-sandbox", "--port-base", str(base), "--state", str(tmp_path / "state"), "--directory", str(tmp_path))
@@ -96,7 +115,7 @@ async def test_the_sandbox_alone_writes_the_settings_that_func_start_reads(tmp_p
     assert process.returncode == 0
 
 
-async def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path) -> None:
+async def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, start: Start) -> None:
     base = free_base()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", base + 2))
