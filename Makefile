@@ -34,7 +34,7 @@ sandbox: setup ## Run Azurite and the Microsoft cloud only, for `func start` bes
 	@exec $(BIN)/python -m sandbox.up --only-sandbox --world $(WORLD) $(ARGS)
 
 test: setup ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows them)
-	$(BIN)/pytest --cov --cov-report=term-missing:skip-covered $(ARGS)
+	$(BIN)/pytest --numprocesses 2 --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 test-clients: setup ## Drive the sandbox with the unmodified Azure CLI and Cloud Custodian
 	tests/clients/run.sh $(ARGS)

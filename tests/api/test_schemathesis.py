@@ -11,7 +11,7 @@ import pytest
 
 from tests.estate import Estate
 
-SECONDS = 30
+SECONDS = 20
 """What the generated requests may take; the host answers them in this process meanwhile."""
 CHECKS = ("not_a_server_error", "content_type_conformance", "response_schema_conformance", "status_code_conformance")
 KNOWN_SHARE = 0.7

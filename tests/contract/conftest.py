@@ -10,7 +10,7 @@ from tests.app_fixtures import running_azurite
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def azurite() -> AsyncIterator[str]:
+async def quiet_storage() -> AsyncIterator[str]:
     """A storage emulator that no host polls: what a test enqueues stays until the test takes it."""
     async with running_azurite() as connection:
         yield connection

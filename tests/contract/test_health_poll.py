@@ -44,9 +44,11 @@ ALICE = Principal("alice", "Alice", frozenset({ADMIN, DEVICES_READ}), None)
 class Rows:
     """Requests to Table Storage: (method, table), `$batch` for a transaction."""
 
-    def __init__(self, app: App, azurite: str) -> None:
+    def __init__(self, app: App, quiet_storage: str) -> None:
         self.seen: list[tuple[str, str]] = []
-        self._tables = next(part for part in azurite.split(";") if part.startswith("TableEndpoint=")).partition("=")[2]
+        self._tables = next(part for part in quiet_storage.split(";") if part.startswith("TableEndpoint=")).partition(
+            "="
+        )[2]
         trace = aiohttp.TraceConfig()
         trace.on_request_start.append(self._note)
         trace.freeze()
@@ -123,15 +125,15 @@ class Clients:
 
 
 @pytest_asyncio.fixture
-async def contoso(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Clients]:
+async def contoso(quiet_storage: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Clients]:
     (await control.post("/reset", json={})).raise_for_status()
-    settings = await settings_for("http://localhost:7071", azurite, sandbox, control)
+    settings = await settings_for("http://localhost:7071", quiet_storage, sandbox, control)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
         app = composition.build(settings_module.load())
-    await reset.empty_storage(azurite, app.transport.azure)
-    rows = Rows(app, azurite)
+    await reset.empty_storage(quiet_storage, app.transport.azure)
+    rows = Rows(app, quiet_storage)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(app.aclose)
         world = sandbox.cloud.world

@@ -28,10 +28,10 @@ CONNECTION = "c1"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def settings(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> dict[str, str]:
+async def settings(quiet_storage: str, sandbox: Sandbox, control: httpx.AsyncClient) -> dict[str, str]:
     """The application's settings in a fresh world."""
     (await control.post("/reset", json={})).raise_for_status()
-    return await settings_for("http://localhost:7071", azurite, sandbox, control)
+    return await settings_for("http://localhost:7071", quiet_storage, sandbox, control)
 
 
 @contextlib.asynccontextmanager

@@ -104,14 +104,14 @@ class Office:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def office(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Office]:
+async def office(quiet_storage: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Office]:
     (await control.post("/reset", json={})).raise_for_status()
-    settings = await settings_for("http://localhost:7071", azurite, sandbox, control)
+    settings = await settings_for("http://localhost:7071", quiet_storage, sandbox, control)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in settings.items():
             patch.setenv(name, value)
         app = composition.build(settings_module.load())
-    await reset.empty_storage(azurite, app.transport.azure)
+    await reset.empty_storage(quiet_storage, app.transport.azure)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(app.aclose)
         world = sandbox.cloud.world
