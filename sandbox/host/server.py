@@ -11,6 +11,7 @@ import socket
 import time
 import uuid
 from collections.abc import Coroutine, Generator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from sandbox.host.timers import Timer
 log = logging.getLogger("host")
 GRACE = 10.0
 """Seconds that running handlers get when the host stops or is emptied."""
+CLOCK_SLACK = 1.0
+"""Seconds by which the sandbox's time may differ from wall time without having been stepped."""
 LEASE = 600.0
 """Seconds a fetched message stays hidden in Azure before its lease is renewed."""
 
@@ -117,6 +120,7 @@ class Host:
         self.timers = {f.name: Timer(f, self.settings, self.invoker) for f in self._of("timerTrigger")}
         self.listeners = [self._listener(function) for function in self._of("queueTrigger")]
         self.invoker.listeners = [listener for listener in self.listeners if not listener.queue.endswith(POISON)]
+        await self._join_clock()
         await self._listen()
         for listener in self.listeners:
             listener.start()
@@ -178,6 +182,7 @@ class Host:
         if "KEY_VAULT_URL" in self.settings:
             await reset.empty_vault(self.settings, transport)
         await self._close_application()
+        await self._join_clock()
         for listener in self.listeners:
             listener.start()
 
@@ -185,6 +190,19 @@ class Host:
         """Step the application's clock and the sandbox's; gives the sandbox's answer, or {} without a sandbox."""
         if self.composition is not None:
             importlib.import_module(self.composition).current().clock.advance(seconds)
+        return await self._step_sandbox(seconds)
+
+    async def _join_clock(self) -> None:
+        """Put a new application on the sandbox's time, which may have been stepped before."""
+        if self.composition is None:
+            return
+        now = (await self._step_sandbox(0)).get("now")
+        if now is not None:
+            ahead = (datetime.fromisoformat(now) - datetime.now(UTC)).total_seconds()
+            if ahead > CLOCK_SLACK:
+                importlib.import_module(self.composition).current().clock.advance(ahead)
+
+    async def _step_sandbox(self, seconds: float) -> dict[str, Any]:
         control = self.settings.get("SANDBOX_CONTROL_URL")
         if control is None or self._session is None:
             return {}

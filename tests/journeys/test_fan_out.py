@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,7 @@ async def test_a_host_killed_in_mid_fan_out_loses_and_doubles_nothing(
         ids = [tenant["id"] for tenant in await statuses(api)]
         begun = await alice.call("POST", "/tenants/sync", 202, json={"tenantIds": ids})
 
+        await alice.advance(3600)
         await _until(lambda found: sum(t["status"] == "synced" for t in found) >= TENANTS // 5, api)
         await host.end(signal.SIGKILL)
         half = sum(_has_application(sandbox, tenant_id) for tenant_id in ids)
@@ -163,6 +165,9 @@ async def test_a_host_killed_in_mid_fan_out_loses_and_doubles_nothing(
         assert operation["status"] == "succeeded", operation
         assert_one_application_each(sandbox, await statuses(api))
         assert (await alice.call("GET", "/service/poison"))["value"] == []
+        later = await alice.call("POST", "/tenants/refresh", 202)
+        gap = datetime.fromisoformat(later["createdAt"]) - datetime.fromisoformat(begun["createdAt"])
+        assert gap >= timedelta(hours=1), "the new host is on the stepped time"
 
 
 def _has_application(sandbox: Sandbox, tenant_id: str) -> bool:
