@@ -11,7 +11,7 @@ from pydantic import Field
 
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
-from shared import connections, progress, sites, tenants
+from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
 from shared.connections import Connection
 
@@ -160,8 +160,9 @@ async def complete_connection(
     connection_id: ConnectionId,
     body: Acting | None = None,
 ) -> dict[str, Any]:
-    """Make a tested connection active, so that its mapped sites are polled. 409 until the test has passed."""
+    """Make a tested connection active; its mapped sites are polled at once. 409 until the test has passed."""
     completed = await connections.complete(app, connection_id, by=caller, **_why(request, body))
+    await health.poll_all(app)
     own = {tenant.id for tenant in await tenants.every(app, connection_id)}
     mapped = (await sites.load(app)).by_id.values()
     return {**_shown(completed, response), "mappedSites": sum(site.tenant_id in own for site in mapped)}
