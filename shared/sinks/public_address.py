@@ -16,13 +16,41 @@ from shared.errors import InvalidInput
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 AZURE_PLATFORM = ipaddress.ip_address("168.63.129.16")
 """Public by number, but the agent of the Azure host: learn.microsoft.com/azure/virtual-network (168.63.129.16)."""
-_TRANSLATED = (
-    ipaddress.ip_network("64:ff9b::/96"),  # NAT64, RFC 6052
-    ipaddress.ip_network("64:ff9b:1::/48"),  # local NAT64, RFC 8215
-    ipaddress.ip_network("2002::/16"),  # 6to4, RFC 3056
-    ipaddress.ip_network("2001::/32"),  # Teredo, RFC 4380
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",  # this network, RFC 791
+        "10.0.0.0/8",  # private, RFC 1918
+        "100.64.0.0/10",  # shared by carriers, RFC 6598
+        "127.0.0.0/8",  # loopback, RFC 1122
+        "169.254.0.0/16",  # link-local, RFC 3927
+        "172.16.0.0/12",  # private, RFC 1918
+        "192.0.0.0/24",  # IETF protocol assignments, RFC 6890
+        "192.0.2.0/24",  # documentation, RFC 5737
+        "192.31.196.0/24",  # AS112, RFC 7535
+        "192.52.193.0/24",  # AMT, RFC 7450
+        "192.88.99.0/24",  # 6to4 relays, RFC 7526
+        "192.168.0.0/16",  # private, RFC 1918
+        "192.175.48.0/24",  # AS112, RFC 7534
+        "198.18.0.0/15",  # benchmarking, RFC 2544
+        "198.51.100.0/24",  # documentation, RFC 5737
+        "203.0.113.0/24",  # documentation, RFC 5737
+        "224.0.0.0/4",  # multicast, RFC 5771
+        "240.0.0.0/4",  # reserved, and the limited broadcast, RFC 1112, RFC 8190
+        "2001::/23",  # IETF protocol assignments, RFC 2928; Teredo, RFC 4380
+        "2001:db8::/32",  # documentation, RFC 3849
+        "2002::/16",  # stands for IPv4: 6to4, RFC 3056
+        "2620:4f:8000::/48",  # AS112, RFC 7534
+        "3fff::/20",  # documentation, RFC 9637
+    )
 )
-"""IPv6 that stands for an IPv4 address, which may be a private one."""
+"""Sources: iana.org/assignments/iana-ipv4-special-registry, iana.org/assignments/iana-ipv6-special-registry.
+
+The ipaddress module knows the registries as they were when its Python was released, so they are named here.
+"""
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out to the internet (iana.org/assignments/ipv6-address-space): whatever lies outside is
+loopback, private, link-local, site-local, multicast, a segment (5f00::/16) or stands for IPv4 (64:ff9b::/96)."""
 DNS_SECONDS = 5
 MAX_URL_CHARS = 4000
 
@@ -32,9 +60,9 @@ def is_public(address: Address) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         if address.ipv4_mapped is not None:
             return is_public(address.ipv4_mapped)
-        if any(address in network for network in _TRANSLATED):
+        if address not in _UNICAST:
             return False
-    return address.is_global and not address.is_multicast and address != AZURE_PLATFORM
+    return address.is_global and address != AZURE_PLATFORM and not any(address in network for network in _NOT_PUBLIC)
 
 
 def parse(url: str, *, allow_private: bool) -> SplitResult:

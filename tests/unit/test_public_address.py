@@ -32,6 +32,26 @@ from shared.sinks import public_address
         "ff02::1",
         "::ffff:10.0.0.1",
         "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "::7f00:1",
+        "::ffff:0:127.0.0.1",
+        "fec0::1",
+        "3fff::1",
+        "5f00::1",
+        "100::1",
+        "100:0:0:1::1",
+        "192.88.99.1",
+        "192.0.0.8",
+        "192.0.0.9",
+        "192.0.2.1",
+        "192.175.48.1",
+        "198.18.0.1",
+        "203.0.113.1",
+        "240.0.0.1",
+        "2001:20::1",
+        "2001:db8::1",
+        "2620:4f:8000::1",
+        "64:ff9b:1::1",
         "64:ff9b::a00:1",
         "2002:a00:1::",
         "2001:0:a00:1::",
@@ -43,7 +63,9 @@ async def test_addresses_of_our_own_network_are_refused(address: str) -> None:
         await public_address.resolve(address, 443)
 
 
-@pytest.mark.parametrize("address", ["93.184.216.34", "2606:4700::1111", "::ffff:93.184.216.34"])
+@pytest.mark.parametrize(
+    "address", ["93.184.216.34", "2606:4700::1111", "2001:4860:4860::8888", "2a01:111::1", "::ffff:93.184.216.34"]
+)
 async def test_addresses_of_the_internet_are_taken(address: str) -> None:
     assert await public_address.resolve(address, 443) == ipaddress.ip_address(address)
 
