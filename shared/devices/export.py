@@ -45,7 +45,8 @@ COLUMNS: dict[str, str] = {
 }
 """Column -> heading, in the order of a file that names no columns."""
 _FILTER = TypeAdapter(Filter)
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""The last four are the full-width forms of the first four: some spreadsheets take them for the same."""
 
 
 async def start_export(

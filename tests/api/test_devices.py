@@ -280,7 +280,10 @@ async def test_a_wrong_export_is_refused(clients: Clients, body: dict[str, Any])
     await clients.alice.call("POST", "/devices/export", 400, json=body)
 
 
-@pytest.mark.parametrize("value", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
+@pytest.mark.parametrize(
+    "value",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1+1", "\uff0b1", "\uff0d1", "\uff20SUM(A1)"],
+)
 def test_what_a_spreadsheet_takes_for_a_formula_is_disarmed(value: str) -> None:
     text = to_csv(["name"], [{"name": value}])
     [_, row] = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
