@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
 from pydantic import Field
@@ -19,6 +19,7 @@ from shared.store.tables import Kind, Record
 Status = Literal["available", "unavailable", "degraded", "unknown", "notReported"]
 """Resource Health's availability state: `unknown` also for its null, `notReported` when it lists no such resource."""
 STATUSES: tuple[Status, ...] = get_args(Status)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Health(Record):
@@ -97,7 +98,9 @@ def _change_row(change: Change) -> str:
 
 
 def _event_row(event: HealthEvent) -> str:
-    return f"event|{int(event.change.seen_at.timestamp() * 1000):015d}|{event.device_id}"
+    # Whole numbers: floats would give two times a millisecond apart one key.
+    milliseconds = (event.change.seen_at - _EPOCH) // timedelta(milliseconds=1)
+    return f"event|{milliseconds:015d}|{event.device_id}"
 
 
 DEVICES = Kind("Devices", Device, lambda d: (d.subscription_id, f"device|{d.id}"))

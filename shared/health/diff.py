@@ -1,16 +1,22 @@
-"""What changed between the stored devices of a subscription and what a poll sees: pure, the time is passed in."""
+"""What changed between the stored devices of a subscription and what a poll sees: pure, the time is passed in.
+
+Changes of a device are ordered by their time, and the clocks of workers differ: the time of a change is after that of
+the stored row, whatever the clock of this worker says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shared.devices.records import Change, Device, Health, HealthEvent, device_id
 from shared.health.observe import Seen, health_of
 
 QUIET = frozenset({"available", "notReported"})
 """A device first seen like this has no change to tell."""
+TICK = timedelta(milliseconds=1)
+"""The unit of the times in keys."""
 DEVICES_PER_TRANSACTION = 33
 """Three rows each: the device, its change, its event."""
 
@@ -52,20 +58,27 @@ def diff(
     for one in seen:
         identifier = device_id(subscription_id, one.resource_id)
         before = left.pop(identifier, None)
-        after = _device(identifier, one, before, tenant_id, subscription_id, now)
+        at = _after(before, now)
+        after = _device(identifier, one, before, tenant_id, subscription_id, at)
         if after is None:
             if before is not None:
                 plan.devices.append(before)
             continue
         plan.devices.append(after)
-        change = _change(before, after, now)
+        change = _change(before, after, at)
         event = HealthEvent(device_id=identifier, change=change, device=after) if change else None
         plan.steps.append(Step(after, change=change, event=event))
     for gone in left.values():
-        change = Change(device_id=gone.id, at=now, seen_at=now, before=gone.health.status, after=None)
+        at = _after(gone, now)
+        change = Change(device_id=gone.id, at=at, seen_at=at, before=gone.health.status, after=None)
         event = HealthEvent(device_id=gone.id, change=change, device=gone)
         plan.steps.append(Step(gone, deleted=True, change=change, event=event))
     return plan
+
+
+def _after(before: Device | None, now: datetime) -> datetime:
+    """The time of what is seen of a device now: later than everything stored of it."""
+    return now if before is None else max(now, before.changed_at + TICK)
 
 
 def _device(

@@ -86,6 +86,33 @@ async def test_a_device_that_falls_ill_opens_one_alert_and_recovers_to_close_it(
     assert [row["body"]["data"]["id"] for row in received] == [alert["id"]] * 2
 
 
+@pytest.mark.parametrize("ahead", [1, 3600, 26 * 3600])
+async def test_a_recovery_counts_though_the_worker_that_sees_it_is_behind_the_one_that_saw_the_fault(
+    estate: Estate, ahead: float
+) -> None:
+    await estate.webhook()
+    machine = estate.machine()
+    await estate.poll()
+    estate.fall_ill(machine)
+    estate.app.clock.advance(ahead)
+    await estate.poll()
+    opened = await alert_of(estate, machine)
+    estate.app.clock.advance(-ahead)
+    estate.recover(machine)
+    await estate.poll()
+    closed = await alert_of(estate, machine)
+    assert (closed["id"], closed["state"], closed["closeReason"]) == (opened["id"], "closed", "recovered")
+    assert closed["closedAt"] > opened["openedAt"]
+    estate.fall_ill(machine)
+    await estate.poll()
+    [reopened] = await estate.listed("/alerts", deviceId=opened["deviceId"], state="open")
+    assert reopened["openedAt"] > closed["closedAt"]
+    await estate.advance(ahead + 61)
+    await estate.timer("deliver_due")
+    await estate.settle(30, delayed=True)
+    assert types(await about(estate, machine)) == [f"tenantry.alert.{what}" for what in ("opened", "closed", "opened")]
+
+
 async def test_a_change_between_two_bad_states_keeps_the_alert_and_tells_nobody(estate: Estate) -> None:
     await estate.webhook()
     machine = estate.machine()

@@ -234,3 +234,32 @@ def test_the_digest_does_not_depend_on_the_order_of_the_answers(
 ) -> None:
     one = observe.digest_of(_seen(entries), machines=True)
     assert one == observe.digest_of(_seen(entries[::-1]), machines=True)
+
+
+@given(
+    rounds=st.lists(
+        st.tuples(OBSERVATIONS, st.one_of(st.integers(-3, 3), st.integers(-90_000_000, 90_000_000))),
+        min_size=2,
+        max_size=6,
+    ),
+    start=st.datetimes(datetime(2020, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+)
+def test_keys_of_the_events_of_a_known_device_strictly_rise_whatever_the_clocks_say(
+    rounds: list[tuple[list[tuple[int, bool, str | None, str]], int]], start: datetime
+) -> None:
+    stored: list[Device] = []
+    last: dict[str, tuple[str, str]] = {}
+    for entries, milliseconds in rounds:
+        known = {device.id for device in stored}
+        last = {identifier: keys for identifier, keys in last.items() if identifier in known}
+        result = plan(stored, _seen(entries), start + timedelta(milliseconds=milliseconds))
+        for step in result.steps:
+            if step.event is None or step.change is None:
+                continue
+            keys = EVENTS.key(step.event)[1], CHANGES.key(step.change)[1]
+            if step.device.id in last:
+                event, change = last[step.device.id]
+                assert keys[0] > event
+                assert keys[1] < change, "newest first"
+            last[step.device.id] = keys
+        stored = reread(result.devices)
