@@ -99,18 +99,37 @@ async def _tenantry_error(request: Request, error: TenantryError) -> JSONRespons
     return JSONResponse(body, error.http_status, headers)
 
 
+def _unreadable(request: Request, where: str) -> JSONResponse:
+    """400: the body is not JSON; `where` says at which place, or why."""
+    message = f"The body is not valid JSON: {where}."
+    details = [{"code": "malformedJson", "message": message, "target": "body"}]
+    return JSONResponse(
+        error_body("invalidInput", message, request.state.request_id, target="body", details=details), 400
+    )
+
+
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
     details = []
     for problem in error.errors():
+        if problem["type"] == "json_invalid":
+            position = problem["loc"][-1]
+            return _unreadable(request, f"{problem['ctx']['error']}, at character {position} (the first is 0)")
         place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
-        code = "malformedJson" if problem["type"] == "json_invalid" else problem["type"]
-        details.append({"code": code, "message": problem["msg"], "target": ".".join(place) or str(problem["loc"][0])})
+        details.append(
+            {"code": problem["type"], "message": problem["msg"], "target": ".".join(place) or str(problem["loc"][0])}
+        )
     bad = ", ".join(dict.fromkeys(d["target"] for d in details))
     body = error_body("invalidInput", f"Correct {bad}, then send it again.", request.state.request_id, details=details)
     return JSONResponse(body, 400)
 
 
 async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    # FastAPI says nothing but "400" of a body on which the JSON parser gave up in another way than by JSONDecodeError.
+    if isinstance(error.__cause__, UnicodeDecodeError):
+        cause = error.__cause__
+        return _unreadable(request, f"it is not {cause.encoding.upper()} at byte {cause.start} (the first is 0)")
+    if isinstance(error.__cause__, RecursionError):
+        return _unreadable(request, "it is nested too deeply")
     code = _CODES.get(error.status_code, "httpError")
     messages = {
         404: f"There is nothing at {request.url.path}. See /api/openapi.json for what there is.",
@@ -129,6 +148,8 @@ def create(areas: list[Area]) -> FastAPI:
         docs_url="/api/docs",
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
+        # A redirect would be built from the Host header, which the caller chooses.
+        redirect_slashes=False,
     )
     handlers: dict[type[Exception], Any] = {
         TenantryError: _tenantry_error,

@@ -1,10 +1,14 @@
-"""Idempotency-Key: the first answer to a key is given again; scope is principal and route, life 24 hours."""
+"""Idempotency-Key: the first answer to a key is given again, for 24 hours, without what is shown once only.
+
+Its scope is the route and the caller as she is then: who lost a permission or a site since is not answered from here.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Coroutine
+import json
+from collections.abc import Callable, Collection, Coroutine
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,7 +31,8 @@ class Answer(Record):
 
     scope: str
     key: str
-    body_hash: str
+    request_hash: str
+    """Of query and body."""
     at: datetime
     status: int = 0
     body: str = ""
@@ -38,8 +43,20 @@ class Answer(Record):
 ANSWERS = Kind("Idempotency", Answer, lambda a: (a.scope, a.key))
 
 
-def _digest(*parts: bytes) -> str:
-    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+def _digest(*parts: Any) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _scope(principal: Principal, request: Request) -> str:
+    sites = None if principal.sites is None else sorted(principal.sites)
+    return _digest(principal.id, sorted(principal.permissions), sites, request.method, request.url.path)
+
+
+def _without(value: Any, names: Collection[str]) -> Any:
+    """A JSON value without these keys, at any depth."""
+    if isinstance(value, dict):
+        return {name: _without(inner, names) for name, inner in value.items() if name not in names}
+    return [_without(inner, names) for inner in value] if isinstance(value, list) else value
 
 
 async def once(
@@ -48,19 +65,23 @@ async def once(
     request: Request,
     body: bytes,
     handle: Callable[[Request], Coroutine[Any, Any, Response]],
+    *,
+    shown_once: Collection[str] = (),
 ) -> Response:
-    """Answer a request, or repeat the first answer to its key. Only answers below 500 are kept.
+    """Answer a request, or repeat the first answer to its key. An error that was raised is not kept.
 
-    Raises Conflict for the same key with another body, TooManyRequests while the first is still running.
+    Keys of `shown_once` are in the first answer only: they are neither stored nor repeated. Raises Conflict for the
+    same key with another query or body, TooManyRequests while the first is still running.
     """
     key = request.headers.get("idempotency-key")
     if key is None:
         return await handle(request)
     if not 1 <= len(key) <= 200:
         raise InvalidInput("Idempotency-Key must have 1 to 200 characters.", target="Idempotency-Key")
-    scope = _digest(principal.id.encode(), request.method.encode(), request.url.path.encode())
+    scope = _scope(principal, request)
     now = app.clock.now()
-    mine = Answer(scope=scope, key=_digest(key.encode()), body_hash=_digest(body), at=now)
+    sent = _digest(sorted(request.query_params.multi_items()), hashlib.sha256(body).hexdigest())
+    mine = Answer(scope=scope, key=_digest(key), request_hash=sent, at=now)
     earlier = await app.tables.get(ANSWERS, scope, mine.key)
     if earlier is not None and now - earlier.at < (LIFE if earlier.status else IN_PROGRESS_LIFE):
         return _repeat(earlier, mine)
@@ -74,14 +95,17 @@ async def once(
         await app.tables.delete(ANSWERS, mine)
         raise
     kept = {name: value for name, value in response.headers.items() if name.lower() in KEPT_HEADERS}
-    encoded = base64.b64encode(bytes(response.body)).decode()
+    content = bytes(response.body)
+    if shown_once and content:
+        content = json.dumps(_without(json.loads(content), shown_once)).encode()
+    encoded = base64.b64encode(content).decode()
     await app.tables.put(ANSWERS, mine.changed(status=response.status_code, body=encoded, headers=kept))
     return response
 
 
 def _repeat(earlier: Answer, mine: Answer) -> Response:
-    if earlier.body_hash != mine.body_hash:
-        raise Conflict("This Idempotency-Key was used with another body.", code="idempotencyKeyReused")
+    if earlier.request_hash != mine.request_hash:
+        raise Conflict("This Idempotency-Key was used with another query or body.", code="idempotencyKeyReused")
     if earlier.status == 0:
         raise TooManyRequests("The first request with this key is still running.", retry_after=1)
     return Response(base64.b64decode(earlier.body), earlier.status, earlier.headers, media_type="application/json")

@@ -89,7 +89,8 @@ class GuardedRoute(APIRoute):
             if body and self.body_field is not None and given != media:
                 raise UnsupportedMediaType(f"Send the body as {media}.")
             if principal is not None and "x-idempotent" in extra:
-                return await idempotency.once(app, principal, request, body, handle)
+                once = extra.get("x-shown-once", ())
+                return await idempotency.once(app, principal, request, body, handle, shown_once=once)
             return await handle(request)
 
         return guarded
@@ -100,7 +101,7 @@ class Area:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.router = APIRouter(prefix="/api", route_class=GuardedRoute, tags=[name])
+        self.router = APIRouter(prefix="/api", route_class=GuardedRoute, tags=[name], redirect_slashes=False)
 
     def route(
         self,
@@ -110,13 +111,15 @@ class Area:
         permission: str | tuple[str, ...] | None = None,
         anonymous: str | None = None,
         idempotent: bool = False,
+        shown_once: tuple[str, ...] = (),
         extra: dict[str, Any] | None = None,
         **options: Any,
     ) -> Callable[[Endpoint], Endpoint]:
         """Register a route.
 
         `permission` is one or several of access.py (any of them will do); `anonymous` says in words how a caller
-        without a token is proved. `idempotent` honours Idempotency-Key.
+        without a token is proved. `idempotent` honours Idempotency-Key; keys of `shown_once`, at any depth of the
+        answer, are then left out of what is stored and repeated.
         """
         described: dict[str, Any] = dict(extra or {})
         if permission is not None:
@@ -124,6 +127,8 @@ class Area:
             described["security"] = [{"entra": []}]
         elif anonymous is not None:
             described["x-anonymous"] = anonymous
+        if shown_once:
+            described["x-shown-once"] = list(shown_once)
         if idempotent:
             described["x-idempotent"] = True
             described["parameters"] = [
@@ -132,7 +137,8 @@ class Area:
                     "in": "header",
                     "required": False,
                     "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-                    "description": "The same key and body within 24 hours gives the first answer again.",
+                    "description": "The same key, query and body within 24 hours gives the first answer again"
+                    + (f", without {', '.join(shown_once)}." if shown_once else "."),
                 }
             ]
         return self.router.api_route(path, methods=[method], openapi_extra=described, **options)

@@ -77,7 +77,7 @@ async def list_sinks(app: AppDep, caller: Caller, page: PageDep) -> dict[str, An
     )
 
 
-@area.post("/sinks", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
+@area.post("/sinks", permission=ALERTS_MANAGE, status_code=201, idempotent=True, shown_once=("secret",))
 async def create_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody
 ) -> dict[str, Any]:
@@ -102,8 +102,8 @@ async def replace_sink(
 ) -> dict[str, Any]:
     """Replace a sink. Its secret stays unless another is sent."""
     current = await sinks.get(app, caller, sink_id)
-    check_if_match(request, current)
-    stored, secret = await sinks.save(app, caller, body.wanted(), current, **_why(body, request))
+    etag = check_if_match(request, current)
+    stored, secret = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     return sinks.view(stored, may_change=True, secret=secret)
 
@@ -112,8 +112,7 @@ async def replace_sink(
 async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId) -> None:
     """Delete a sink with its secret. What was not sent yet fails."""
     sink = await sinks.get(app, caller, sink_id)
-    check_if_match(request, sink)
-    await sinks.remove(app, caller, sink, request_id=request_id(request))
+    await sinks.remove(app, caller, sink, etag=check_if_match(request, sink), request_id=request_id(request))
 
 
 @area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)

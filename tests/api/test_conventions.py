@@ -114,7 +114,28 @@ async def test_malformed_json_is_refused(alice: httpx.AsyncClient, route: Route)
     headers = {"Content-Type": "application/json"}
     for content in (b"{", b"{'a': 1}", b"\xff\xfe", b'{"a": NaN'):
         answer = await alice.request(route.method, route.url, content=content, headers=headers)
-        error_of(answer, 400, "invalidInput")
+        error = error_of(answer, 400, "invalidInput")
+        assert [(detail["code"], detail["target"]) for detail in error["details"]] == [("malformedJson", "body")]
+
+
+@pytest.mark.parametrize(
+    "content, where",
+    [
+        (b'{"name": }', "at character 9 "),
+        (b" ", "at character 1 "),
+        (b'{"name": "\xe9"}', "not UTF-8 at byte 10 "),
+        (b"\xff\xfe{", "not UTF-16-LE at byte"),
+        (b"[" * 200_000, "nested too deeply"),
+        (b'{"a":' * 150_000, "nested too deeply"),
+    ],
+)
+async def test_a_body_that_is_no_json_is_told_where(alice: httpx.AsyncClient, content: bytes, where: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    error = error_of(await alice.post("/connections", content=content, headers=headers), 400, "invalidInput")
+    assert error["target"] == "body"
+    assert error["message"].startswith("The body is not valid JSON")
+    assert where in error["message"]
+    assert [detail["target"] for detail in error["details"]] == ["body"]
 
 
 @json_route
@@ -159,6 +180,13 @@ async def test_an_id_that_cannot_be_one_is_no_error_of_ours(alice: httpx.AsyncCl
 async def test_an_unknown_path_answers_in_our_shape(nobody: httpx.AsyncClient) -> None:
     for path in ("/nothing", "/connections/a/b/c", "/devices/x/y/z", "/"):
         error_of(await nobody.get(path), 404, "notFound")
+
+
+@every_route
+async def test_a_trailing_slash_is_another_path_and_redirects_nowhere(alice: httpx.AsyncClient, route: Route) -> None:
+    answer = await alice.request(route.method, f"{route.url}/", headers={"Host": "evil.example"})
+    error_of(answer, 404, "notFound")
+    assert "location" not in answer.headers
 
 
 @pytest.mark.parametrize("path", sorted({route.path for route in ROUTES}))
@@ -279,6 +307,29 @@ async def test_a_key_is_of_one_route(fresh_alice: httpx.AsyncClient) -> None:
     connection = (await fresh_alice.post("/connections", json=body, headers=headers)).json()
     answer = await fresh_alice.post(f"/connections/{connection['id']}/authorize", headers=headers)
     assert answer.status_code == 200
+
+
+async def test_a_key_with_another_query_is_refused(fresh_alice: httpx.AsyncClient) -> None:
+    headers = {"Idempotency-Key": "export"}
+    first = await fresh_alice.post("/devices/export?clientName=Contoso&clientName=Fabrikam&search=a", headers=headers)
+    again = await fresh_alice.post("/devices/export?search=a&clientName=Fabrikam&clientName=Contoso", headers=headers)
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    for other in ("?clientName=Fabrikam", ""):
+        answer = await fresh_alice.post(f"/devices/export{other}", headers=headers)
+        error_of(answer, 409, "idempotencyKeyReused")
+
+
+async def test_a_key_is_of_the_callers_present_sites(
+    fresh_alice: httpx.AsyncClient, api: ApiFor, control: httpx.AsyncClient
+) -> None:
+    person = (await control.get("/world")).json()["people"]["bob"]["objectId"]
+    bob, headers = await api("bob"), {"Idempotency-Key": "export"}
+    ids = []
+    for sites in (["a", "b"], ["b", "a"], ["b"]):
+        (await fresh_alice.put(f"/access/{person}", json={"siteIds": sites})).raise_for_status()
+        ids.append((await bob.post("/devices/export", headers=headers)).json()["id"])
+    assert ids[0] == ids[1]
+    assert ids[0] != ids[2]
 
 
 async def test_a_key_ends_after_a_day(fresh_alice: httpx.AsyncClient, fresh_app: Host) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -70,6 +71,22 @@ async def test_a_missing_secret_is_made_and_shown_once(estate: Estate) -> None:
     assert await estate.app.vault.get(sinks.secret_name(made["id"])) == secret
     everything = str([entity async for entity in estate.app.tables.rows("Sinks", "sink")])
     assert secret not in everything
+
+
+async def test_a_repeated_key_neither_stores_nor_repeats_a_made_secret(estate: Estate) -> None:
+    body = {"kind": "webhook", "name": "Tickets", "settings": {"url": "http://localhost:1/x"}}
+    headers = {"Idempotency-Key": "make-it"}
+    first = await estate.call("POST", "/sinks", 201, json=body, headers=headers)
+    secret = first["settings"].pop("secret")
+    assert await estate.call("POST", "/sinks", 201, json=body, headers=headers) == first
+    assert len(await estate.listed("/sinks")) == 1
+    tomorrow = estate.app.clock.now() + timedelta(days=1)
+    [(partition, key)] = await estate.app.tables.untouched("Idempotency", tomorrow, limit=2)
+    row = await estate.app.tables.get_raw("Idempotency", partition, key)
+    assert row is not None
+    stored = base64.b64decode(json.loads(row["data"])["body"]).decode()
+    assert json.loads(stored) == first
+    assert secret not in str(row) + stored
 
 
 async def test_a_given_secret_is_kept_in_the_vault_and_never_shown(estate: Estate) -> None:
