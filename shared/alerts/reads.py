@@ -12,6 +12,8 @@ from shared.access import Principal
 from shared.alerts import deliveries, work
 from shared.alerts.records import ALERTS, OPEN, Alert, Step, closed_key, extended, order, parse_id, view
 from shared.app import App
+from shared.devices import places
+from shared.devices.places import Place
 from shared.errors import Conflict, NotFound
 
 State = Literal["open", "closed", "suppressed"]
@@ -73,7 +75,10 @@ async def _merged(app: App, wanted: Filter, above: str) -> AsyncIterator[Alert]:
     opened: list[tuple[str, Alert]] = []
     if wanted.wants("open"):
         every = [(order(a.device_id, a.opened_at), a) for a in await app.tables.all(ALERTS, OPEN)]
-        opened = sorted((row for row in every if row[0] > above), key=lambda row: row[0], reverse=True)
+        beyond = [row for row in every if row[0] > above]
+        found = {place.subscription.id: place for place in await places.every(app)} if beyond else {}
+        present = [row for row in beyond if _present(found.get(row[1].subject.subscription_id), wanted.caller)]
+        opened = sorted(present, key=lambda row: row[0], reverse=True)
     if wanted.wants("closed"):
         for month in progress.partitions(app):
             async for alert in app.tables.query(ALERTS, f"closed-{month}", above=above):
@@ -87,14 +92,26 @@ async def _merged(app: App, wanted: Filter, above: str) -> AsyncIterator[Alert]:
         yield opened.pop()[1]
 
 
+def _present(place: Place | None, caller: Principal | None) -> bool:
+    """Whether an open alert is shown, by where its device stands now.
+
+    It is hidden as soon as its tenant is unsynced or its site unmapped; the job that closes it comes later.
+    """
+    if place is None or not place.shown:
+        return False
+    return caller is None or caller.sees_site(place.site.id if place.site else None)
+
+
 async def get(app: App, caller: Principal, alert_id: str) -> Alert:
-    """One alert. Raises NotFound, also outside the caller's sites."""
+    """One alert. Raises NotFound, also outside the caller's sites and for an open one whose device is not shown."""
     place = parse_id(alert_id)
     if place is not None:
         device_id, opened_at = place
         for partition, row in (closed_key(device_id, opened_at), (OPEN, device_id)):
             alert = await app.tables.get(ALERTS, partition, row)
-            if alert is not None and alert.id == alert_id and caller.sees_site(alert.site_id):
+            if alert is None or alert.id != alert_id or not caller.sees_site(alert.site_id):
+                continue
+            if alert.state == "closed" or _present(await places.of(app, alert.subject.subscription_id), caller):
                 return alert
     raise NotFound(f"There is no alert {alert_id}.")
 

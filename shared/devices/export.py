@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from shared.errors import NotFound
 from shared.store import packed
 
 TABLE = "Exports"
+PLACES = "places"
+"""Row of the subscriptions (a JSON list of ids) whose devices are in the file."""
 PART_BYTES = 4_000_000
 """Of CSV in one stored value: well below what fits even if it hardly compresses."""
 LIFE = timedelta(days=2)
@@ -101,6 +104,8 @@ async def run_export(app: App, job: jobs.ExportDevices) -> None:
     found = await listing.find_all(app, who, wanted)
     rows = sorted(found.rows, key=lambda row: (row.entry.name.casefold(), row.entry.id))
     text = to_csv(state["columns"], (listing.view(app, row) for row in rows)).encode()
+    contained = json.dumps(sorted({row.place.subscription.id for row in rows})).encode()
+    await packed.write(app.tables, TABLE, operation.id, PLACES, contained, "1")
     parts = [text[begin : begin + PART_BYTES] for begin in range(0, len(text), PART_BYTES)]
     for number, part in enumerate(parts):
         await packed.write(app.tables, TABLE, operation.id, f"{number:04d}", part, str(len(parts)))
@@ -120,7 +125,7 @@ async def give_up_export(app: App, job: jobs.ExportDevices, reason: str) -> None
 async def read_export(app: App, caller: Principal, operation_id: str) -> bytes:
     """The file (UTF-8 with a mark, for spreadsheets), for whoever asked for it and still sees all that is in it.
 
-    Raises NotFound.
+    Raises NotFound, also when a tenant or subscription in it is not shown any more.
     """
     operation = await progress.read(app, operation_id)
     missing = NotFound(f"There is no export {operation_id}, or it has expired.")
@@ -131,6 +136,12 @@ async def read_export(app: App, caller: Principal, operation_id: str) -> bytes:
         raise missing
     if app.clock.now() > operation.last_updated_at + LIFE:
         raise missing
+    contained = await packed.read(app.tables, TABLE, operation_id, PLACES)
+    if contained is None:
+        raise missing
+    seen = {place.subscription.id for place in await listing.visible_places(app, caller)}
+    if not seen.issuperset(json.loads(contained[1])):
+        raise NotFound("Not all that is in this export is still shown to you. Make the export again.")
     parts: list[bytes] = []
     total = 1
     while len(parts) < total:
