@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 from fastapi import Response
@@ -20,17 +21,21 @@ PROBE_SECONDS = 5
 
 @area.get("/service/health", anonymous="says nothing but up or down")
 async def health(app: AppDep, response: Response) -> dict[str, Any]:
-    """200 when tables and vault answer; 503 with the failing part otherwise."""
+    """200 when tables, queues and vault answer; 503 with the failing part otherwise."""
 
-    async def probe(name: str) -> dict[str, str]:
+    async def probe(name: str, asked: Coroutine[Any, Any, object]) -> dict[str, str]:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
-                await (app.tables.ping() if name == "tables" else app.vault.get("health-probe"))
+                await asked
         except (Unavailable, TimeoutError) as error:
             return {"name": name, "status": "failed", "detail": str(error) or "no answer in time"}
         return {"name": name, "status": "ok"}
 
-    parts = await asyncio.gather(probe("tables"), probe("vault"))
+    parts = await asyncio.gather(
+        probe("tables", app.tables.ping()),
+        probe("queues", app.queues.ping()),
+        probe("vault", app.vault.get("health-probe")),
+    )
     healthy = all(part["status"] == "ok" for part in parts)
     response.status_code = 200 if healthy else 503
     return {"status": "ok" if healthy else "failed", "parts": parts}

@@ -2,16 +2,78 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+from typing import Any, Self
+
+import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
+from azure.core.exceptions import ServiceRequestError, ServiceRequestTimeoutError, ServiceResponseError
+from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpResponse, AsyncHttpTransport, HttpRequest
 from azure.data.tables.aio import TableServiceClient
 from azure.keyvault.secrets.aio import SecretClient
 from azure.storage.queue.aio import QueueServiceClient
 
+from shared.errors import Unavailable
 from shared.settings import Settings
 from shared.store.queues import Queues
 from shared.store.tables import Tables
 from shared.store.vault import Vault
+
+log = logging.getLogger("tenantry.store")
+CONNECT_SECONDS, READ_SECONDS = 2.5, 10.0
+"""Table Storage itself gives up a query after 5 seconds
+(learn.microsoft.com/rest/api/storageservices/setting-timeouts-for-table-service-operations)."""
+PAUSES = (0.2, 0.8)
+"""Seconds before a request that found no connection is tried again."""
+
+
+class StoreTransport(AsyncHttpTransport[HttpRequest, AsyncHttpResponse]):
+    """The process's transport with short timeouts, for one store: one that is dead is told within 10 seconds.
+
+    It raises Unavailable, which the SDKs do not know and therefore do not try again: left to themselves they wait for
+    more than a minute. What a store does answer is theirs to try again. `twice` says whether a POST whose connection
+    was lost half-way may be sent again.
+    """
+
+    def __init__(self, shared: AioHttpTransport, store: str, *, twice: bool) -> None:
+        self._shared, self._store, self._twice = shared, store, twice
+
+    async def send(self, request: HttpRequest, **options: Any) -> AsyncHttpResponse:
+        """Send one request. Raises Unavailable when no answer comes."""
+        options.setdefault("connection_timeout", CONNECT_SECONDS)
+        options.setdefault("read_timeout", READ_SECONDS)
+        for pause in (*PAUSES, None):
+            try:
+                response: AsyncHttpResponse = await self._shared.send(request, **options)
+                return response
+            except (ServiceRequestError, ServiceResponseError) as error:
+                if pause is None or not self._may_repeat(request, error):
+                    log.warning("%s does not answer: %s", self._store, error)
+                    raise Unavailable(f"{self._store} does not answer. Try again in a minute.") from error
+                await asyncio.sleep(pause)
+        raise AssertionError("the last try answers or raises")
+
+    def _may_repeat(self, request: HttpRequest, error: ServiceRequestError | ServiceResponseError) -> bool:
+        # azure-core says ServiceRequestError also of a connection that was lost after sending.
+        never_sent = isinstance(error, ServiceRequestTimeoutError) or isinstance(
+            error.inner_exception, aiohttp.ClientConnectorError
+        )
+        timed_out = isinstance(error.inner_exception, TimeoutError)
+        return never_sent or (not timed_out and (self._twice or request.method != "POST"))
+
+    async def open(self) -> None:
+        """Nothing: the shared transport is open."""
+
+    async def close(self) -> None:
+        """Nothing: the shared transport outlives its users."""
+
+    async def __aenter__(self) -> Self:
+        """Itself."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Nothing; see `close`."""
 
 
 def open_vault(settings: Settings, credential: AsyncTokenCredential, transport: AioHttpTransport) -> Vault:
@@ -24,13 +86,27 @@ def open_vault(settings: Settings, credential: AsyncTokenCredential, transport: 
 def open_storage(
     settings: Settings, credential: AsyncTokenCredential, transport: AioHttpTransport
 ) -> tuple[Tables, Queues]:
-    """Tables and queues of the storage account of the settings."""
+    """Tables and queues of the storage account of the settings. Both raise Unavailable when it does not answer."""
+    # A row that is inserted twice would be told as a conflict; a job that is sent twice is done once.
+    for_tables: dict[str, Any] = {
+        "transport": StoreTransport(transport, "Table Storage", twice=False),
+        "retry_total": 3,
+        "retry_backoff_factor": 0.5,
+    }
+    for_queues: dict[str, Any] = {
+        "transport": StoreTransport(transport, "Queue Storage", twice=True),
+        # Waits of 2 and 4 seconds, give or take one.
+        "initial_backoff": 0,
+        "increment_base": 2,
+        "retry_total": 2,
+        "random_jitter_range": 1,
+    }
     if settings.storage_connection:
         text = settings.storage_connection
-        tables = TableServiceClient.from_connection_string(text, transport=transport)
-        queues = QueueServiceClient.from_connection_string(text, transport=transport)
+        tables = TableServiceClient.from_connection_string(text, **for_tables)
+        queues = QueueServiceClient.from_connection_string(text, **for_queues)
     else:
         name, suffix = settings.storage_account, settings.storage_suffix
-        tables = TableServiceClient(f"https://{name}.table.{suffix}", credential=credential, transport=transport)
-        queues = QueueServiceClient(f"https://{name}.queue.{suffix}", credential=credential, transport=transport)
+        tables = TableServiceClient(f"https://{name}.table.{suffix}", credential=credential, **for_tables)
+        queues = QueueServiceClient(f"https://{name}.queue.{suffix}", credential=credential, **for_queues)
     return Tables(tables), Queues(queues)

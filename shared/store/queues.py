@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
 
-from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
+from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from shared import correlation
+from shared.errors import Unavailable
 from shared.jobs import Job
 
 ENQUEUE_CONCURRENCY = 16
@@ -56,6 +57,15 @@ class Queues:
             with suppress(ResourceExistsError):
                 await client.create_queue()
             await client.send_message(text, visibility_timeout=hidden)
+
+    async def ping(self) -> None:
+        """Raises Unavailable when Queue Storage does not answer or refuses us. No such queue is an answer too."""
+        try:
+            await self._client("ping").get_queue_properties()
+        except ResourceNotFoundError:
+            return
+        except AzureError as error:
+            raise Unavailable(f"Queue Storage does not answer: {error.message}.") from error
 
     async def close(self) -> None:
         """Close the clients; the shared transport stays open."""
