@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, Field
 
 from functions.paging import PageDep
-from functions.routing import ID, AppDep, Area, Body, Caller, check_if_match, request_id
-from shared import audit
-from shared.access import ADMIN, GRANTS, Grant
+from functions.routing import GUID, AppDep, Area, Body, Caller, check_if_match, request_id
+from shared import audit, sites
+from shared.access import ADMIN, GRANTS, Grant, without
 from shared.clock import newest_first
 from shared.errors import InvalidInput
 
@@ -19,7 +19,9 @@ area = Area("access")
 MAX_SITES = 400
 """What one row holds; who needs more is an Integration.Admin."""
 MAX_AUDIT_DAYS = 366
-PrincipalId = Annotated[str, Path(pattern=ID, description="Object id in the provider's tenant.")]
+PrincipalId = Annotated[
+    str, Path(pattern=GUID, description="Object id in the provider's tenant."), AfterValidator(str.lower)
+]
 
 
 class GrantBody(Body):
@@ -41,12 +43,15 @@ async def read_grant(app: AppDep, principal_id: PrincipalId, response: Response)
 async def write_grant(
     app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
 ) -> dict[str, Any]:
-    """Replace the sites granted."""
-    current = await app.tables.get(GRANTS, "access", principal_id)
-    check_if_match(request, current)
+    """Replace the sites granted. 400 names those that do not exist."""
+    etag = check_if_match(request, await app.tables.get(GRANTS, "access", principal_id))
     wanted = sorted(set(body.site_ids))
-    grant = Grant(principal_id=principal_id, site_ids=wanted, etag=current.etag if current else None)
-    stored = await app.tables.put(GRANTS, grant)
+    await sites.require_known(app, wanted)
+    stored = await app.tables.put(GRANTS, Grant(principal_id=principal_id, site_ids=wanted, etag=etag))
+    if gone := await sites.missing(app, wanted):
+        # As if it had been granted just before the site was deleted.
+        stored = await app.tables.update(GRANTS, "access", principal_id, lambda g: without(g, gone)) or stored
+        wanted = stored.site_ids
     await audit.record(
         app,
         caller.id,

@@ -10,13 +10,12 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
 from shared.connections import Connection
 
 area = Area("connections")
-GUID = r"^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"
 ConnectionId = Annotated[str, Path(pattern=ID, description="Id of the connection.")]
 Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
 Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
@@ -105,9 +104,14 @@ async def remove_connection(
 ) -> dict[str, Any]:
     """Remove every enterprise application it made, then its settings and secrets. The items are the receipt."""
     connection = await connections.get(app, connection_id)
-    check_if_match(request, connection)
     operation = await connections.remove(
-        app, connection, by=caller, reason=reason, ticket_number=ticket, request_id=request_id(request)
+        app,
+        connection,
+        by=caller,
+        etag=check_if_match(request, connection),
+        reason=reason,
+        ticket_number=ticket,
+        request_id=request_id(request),
     )
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     return progress.view(operation)

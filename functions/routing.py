@@ -28,6 +28,8 @@ from shared.store.tables import Record
 MAX_BODY_BYTES = 1_000_000
 ID = r"^[A-Za-z0-9._~-]{1,128}$"
 """Every id in a path: opaque, URL-safe, and a valid table key."""
+GUID = r"^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"
+"""An id that Entra gave out."""
 
 Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 
@@ -194,13 +196,17 @@ AppDep = Annotated[App, Depends(current_app)]
 Caller = Annotated[Principal, Depends(current_principal)]
 
 
-def check_if_match(request: Request, record: Record | None) -> None:
-    """Honour If-Match. Raises PreconditionFailed when the record is not the one the client read."""
+def check_if_match(request: Request, record: Record | None) -> str | None:
+    """Honour If-Match. Gives the etag that must still be the stored one when it is written; None: any will do.
+
+    Raises PreconditionFailed when the record is not the one the client read.
+    """
     wanted = request.headers.get("if-match")
     if wanted is None or (wanted == "*" and record is not None):
-        return
+        return None
     if record is None or wanted not in (record.etag, json.dumps(record.etag)):
         raise PreconditionFailed("It has changed since you read it. Read it again, then repeat.")
+    return record.etag
 
 
 def request_id(request: Request) -> str:

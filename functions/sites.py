@@ -104,8 +104,10 @@ async def write_site(
     app: AppDep, caller: Caller, request: Request, response: Response, site_id: SiteId, body: SiteBody
 ) -> dict[str, Any]:
     """Create or rename a site; its mapping stays."""
-    check_if_match(request, await sites.find(app, site_id))
-    site, created = await sites.save(app, site_id, body.client_name, body.site_name, by=caller, **_why(request, body))
+    etag = check_if_match(request, await sites.find(app, site_id))
+    site, created = await sites.save(
+        app, site_id, body.client_name, body.site_name, by=caller, etag=etag, **_why(request, body)
+    )
     response.status_code = 201 if created else 200
     return await _shown(app, response, site)
 
@@ -115,8 +117,10 @@ async def delete_site(
     app: AppDep, caller: Caller, request: Request, site_id: SiteId, reason: Reason = None, ticket: Ticket = None
 ) -> Response:
     """Delete a site that is not mapped; 409 while it is."""
-    check_if_match(request, await sites.get(app, site_id))
-    await sites.remove(app, site_id, by=caller, reason=reason, ticket_number=ticket, request_id=request_id(request))
+    etag = check_if_match(request, await sites.get(app, site_id))
+    await sites.remove(
+        app, site_id, by=caller, etag=etag, reason=reason, ticket_number=ticket, request_id=request_id(request)
+    )
     return Response(status_code=204)
 
 
@@ -125,8 +129,10 @@ async def map_site(
     app: AppDep, caller: Caller, request: Request, response: Response, site_id: SiteId, body: Mapping
 ) -> dict[str, Any]:
     """Let a site stand for a synced tenant. 409 when the tenant is not synced, or another site has a subscription."""
-    check_if_match(request, await sites.get(app, site_id))
-    site = await sites.map_tenant(app, site_id, body.tenant_id, body.subscription_ids, by=caller, **_why(request, body))
+    etag = check_if_match(request, await sites.get(app, site_id))
+    site = await sites.map_tenant(
+        app, site_id, body.tenant_id, body.subscription_ids, by=caller, etag=etag, **_why(request, body)
+    )
     return await _shown(app, response, site)
 
 
@@ -141,8 +147,8 @@ async def unmap_site(
     ticket: Ticket = None,
 ) -> dict[str, Any]:
     """Let a site stand for no tenant; its devices leave the lists and their alerts close."""
-    check_if_match(request, await sites.get(app, site_id))
+    etag = check_if_match(request, await sites.get(app, site_id))
     site = await sites.unmap(
-        app, site_id, by=caller, reason=reason, ticket_number=ticket, request_id=request_id(request)
+        app, site_id, by=caller, etag=etag, reason=reason, ticket_number=ticket, request_id=request_id(request)
     )
     return await _shown(app, response, site)

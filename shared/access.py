@@ -85,6 +85,19 @@ class Grant(Record):
 GRANTS = Kind("Access", Grant, lambda g: ("access", g.principal_id))
 
 
+async def withdraw(app: App, site_id: str) -> None:
+    """Take a site out of every grant; harmless when repeated. Raises Conflict when a grant is changed all the time."""
+    for grant in await app.tables.all(GRANTS, "access"):
+        if site_id in grant.site_ids:
+            await app.tables.update(GRANTS, "access", grant.principal_id, lambda current: without(current, [site_id]))
+
+
+def without(grant: Grant, site_ids: Iterable[str]) -> Grant | None:
+    """The grant without some sites; None when it has none of them."""
+    kept = [site_id for site_id in grant.site_ids if site_id not in set(site_ids)]
+    return None if kept == grant.site_ids else grant.changed(site_ids=kept)
+
+
 async def authenticate(app: App, authorization: str | None) -> Principal:
     """The caller of a request, from its Authorization header.
 

@@ -129,6 +129,11 @@ async def update(app: App, operation_id: str, **values: Any) -> Operation:
     return changed
 
 
+async def discard(app: App, operation: Operation) -> None:
+    """Take away an operation without items that never began, and that nobody was told of."""
+    await app.tables.delete(OPERATIONS, operation)
+
+
 async def _mark_running(app: App, operation_id: str) -> None:
     """Show that work has begun; written once, however many workers say so."""
     month, row = _month_key(operation_id)

@@ -116,6 +116,9 @@ def decide(present: SiteMap, rows: list[Row], known: list[Tenant]) -> tuple[list
             results.append(row)
             continue
         old = by_name.get(_names(row.client_name, row.site_name))
+        if old is not None and old.deleting:
+            results.append(replace(row, site_id=old.id, result="failed", error="The site is being deleted."))
+            continue
         site_id = old.id if old else derive_id(row.client_name, row.site_name, present.by_id.keys() | wanted.keys())
         new = wanted.get(site_id) or old or Site(id=site_id, client_name="", site_name="")
         new = new.changed(client_name=row.client_name, site_name=row.site_name)

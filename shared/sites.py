@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from shared import tenants
+from shared import access, tenants
 from shared.access import Principal
 from shared.app import App
 from shared.connections.record import trail
@@ -34,6 +34,8 @@ class Site(Record):
     tenant_id: str | None = None
     subscription_ids: list[str] | None = None
     """Lower-case."""
+    deleting: bool = False
+    """Being taken out of the grants; then the row goes."""
 
     def covers(self, tenant_id: str, subscription_id: str) -> bool:
         """Whether the subscription (any case) belongs to this site."""
@@ -172,6 +174,41 @@ async def write(app: App, decide: Callable[[SiteMap], list[Write]]) -> SiteMap:
     raise Conflict("Sites are being changed by many at once. Try again.")
 
 
+def _of(present: SiteMap, site_id: str, etag: str | None) -> Site:
+    """The site as it is. Raises NotFound; PreconditionFailed when it is not that version (None: any is)."""
+    site = present.by_id.get(site_id)
+    if site is None:
+        raise NotFound(f"There is no site {site_id}.")
+    if etag is not None and site.etag != etag:
+        raise PreconditionFailed("The site has changed. Read it again.")
+    return site
+
+
+def refuse_deletion(site: Site) -> None:
+    """Raises Conflict while the site is being deleted."""
+    if site.deleting:
+        raise Conflict(f"The site {site.id} is being deleted. Delete it again, then make it anew.", code="siteDeleted")
+
+
+async def missing(app: App, site_ids: Iterable[str]) -> list[str]:
+    """Which of them are no sites, or being deleted."""
+    present = (await load(app)).by_id
+    return [name for name in sorted(set(site_ids)) if name not in present or present[name].deleting]
+
+
+async def require_known(app: App, site_ids: Iterable[str]) -> None:
+    """Raises InvalidInput that names each of them that is no site."""
+    if unknown := await missing(app, site_ids):
+        raise InvalidInput(
+            f"There is no site {', '.join(unknown)}.",
+            code="unknownSite",
+            target="siteIds",
+            details=[
+                {"code": "unknownSite", "message": f"There is no site {name}.", "target": "siteIds"} for name in unknown
+            ],
+        )
+
+
 async def save(
     app: App,
     site_id: str,
@@ -191,6 +228,8 @@ async def save(
         old = present.by_id.get(site_id)
         if etag is not None and (old is None or old.etag != etag):
             raise PreconditionFailed("The site has changed. Read it again.")
+        if old is not None:
+            refuse_deletion(old)
         base = old or Site(id=site_id, client_name="", site_name="")
         new = base.changed(client_name=client_name, site_name=site_name)
         return [] if new == old else [put(SITES, new) if old else insert(SITES, new)]
@@ -201,21 +240,28 @@ async def save(
 
 
 async def map_tenant(
-    app: App, site_id: str, tenant_id: str, subscription_ids: list[str] | None, *, by: Principal, **why: str | None
+    app: App,
+    site_id: str,
+    tenant_id: str,
+    subscription_ids: list[str] | None,
+    *,
+    by: Principal,
+    etag: str | None = None,
+    **why: str | None,
 ) -> Site:
-    """Let a site stand for a synced tenant, or for some of its subscriptions.
+    """Let a site stand for a synced tenant, or for some of its subscriptions. `etag` None: whatever version is there.
 
     Raises NotFound for the site, InvalidInput for an unknown tenant or a subscription that is not its own, Conflict
-    when the tenant is not synced or another site has one of the subscriptions.
+    when the tenant is not synced or another site has one of the subscriptions, PreconditionFailed when the site is not
+    that version.
     """
     tenant = await _mappable(app, tenant_id.lower())
     known = await tenants.subscriptions(app, tenant.id)
     narrowed = _narrowed(subscription_ids, known)
 
     def decide(present: SiteMap) -> list[Write]:
-        old = present.by_id.get(site_id)
-        if old is None:
-            raise NotFound(f"There is no site {site_id}.")
+        old = _of(present, site_id, etag)
+        refuse_deletion(old)
         return mapping(present, old, tenant.id, narrowed)
 
     before = await write(app, decide)
@@ -240,13 +286,14 @@ def mapping(present: SiteMap, old: Site, tenant_id: str, subscription_ids: list[
     return [put(SITES, new)]
 
 
-async def unmap(app: App, site_id: str, *, by: Principal, **why: str | None) -> Site:
-    """Let a site stand for no tenant; its devices leave the lists and their alerts close. Raises NotFound."""
+async def unmap(app: App, site_id: str, *, by: Principal, etag: str | None = None, **why: str | None) -> Site:
+    """Let a site stand for no tenant; its devices leave the lists and their alerts close.
+
+    `etag` None: whatever version is there. Raises NotFound; PreconditionFailed when the site is not that version.
+    """
 
     def decide(present: SiteMap) -> list[Write]:
-        old = present.by_id.get(site_id)
-        if old is None:
-            raise NotFound(f"There is no site {site_id}.")
+        old = _of(present, site_id, etag)
         return [put(SITES, old.changed(tenant_id=None, subscription_ids=None))] if old.tenant_id else []
 
     before = await write(app, decide)
@@ -255,18 +302,28 @@ async def unmap(app: App, site_id: str, *, by: Principal, **why: str | None) -> 
     return await get(app, site_id)
 
 
-async def remove(app: App, site_id: str, *, by: Principal, **why: str | None) -> None:
-    """Delete a site that is not mapped. Raises NotFound; Conflict while it is mapped."""
+async def remove(app: App, site_id: str, *, by: Principal, etag: str | None = None, **why: str | None) -> None:
+    """Delete a site that is not mapped, and take it out of every grant: a site made anew under its id is another one.
 
-    def decide(present: SiteMap) -> list[Write]:
-        old = present.by_id.get(site_id)
-        if old is None:
-            raise NotFound(f"There is no site {site_id}.")
+    `etag` None: whatever version is there. Raises NotFound; Conflict while it is mapped; PreconditionFailed when it is
+    not that version.
+    """
+
+    def begin(present: SiteMap) -> list[Write]:
+        old = _of(present, site_id, etag)
         if old.tenant_id is not None:
             raise Conflict("The site is mapped to a tenant. Delete its mapping first.", code="siteMapped")
-        return [delete(SITES, old)]
+        return [] if old.deleting else [put(SITES, old.changed(deleting=True))]
 
-    await write(app, decide)
+    def end(present: SiteMap) -> list[Write]:
+        old = present.by_id.get(site_id)
+        return [delete(SITES, old)] if old is not None and old.deleting else []
+
+    # Marked first: a deletion that is refused takes no grant away, and who grants the site after that takes it back.
+    # The row last: after a crash the site is still there to be deleted again.
+    await write(app, begin)
+    await access.withdraw(app, site_id)
+    await write(app, end)
     await trail(app, by, "site.delete", site_id, "succeeded", why)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import uuid
 from datetime import datetime
 from typing import Any
@@ -11,10 +12,14 @@ from pydantic import Field, ValidationError
 from shared import audit, sites
 from shared.access import Principal
 from shared.app import App
-from shared.errors import Forbidden, InvalidInput, NotFound
+from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, Unavailable
 from shared.sinks import KINDS
 from shared.sinks.contract import Outlet, SinkError, SinkKind, SinkSettings
 from shared.store.tables import Kind, Record
+
+log = logging.getLogger("tenantry.sinks")
+TRIES = 8
+"""How often a write that others overtook is tried."""
 
 
 class Sink(Record):
@@ -24,6 +29,8 @@ class Sink(Record):
     kind: str
     name: str
     settings: dict[str, Any]
+    secret_name: str
+    """Name of its secret in the vault; each secret has a name of its own, so that this row decides which one counts."""
     site_ids: list[str] | None = None
     enabled: bool = True
     disabled_reason: str | None = None
@@ -49,11 +56,6 @@ class Wanted(Record):
     enabled: bool = True
 
 
-def secret_name(sink_id: str) -> str:
-    """Name of the Key Vault secret of a sink."""
-    return f"sink-{sink_id}-secret"
-
-
 def _remembered(sink_id: str) -> str:
     """Where the process keeps a sink's secret."""
     return f"sink-secret-{sink_id}"
@@ -71,7 +73,10 @@ async def find(app: App, sink_id: str) -> Sink | None:
 
 async def get(app: App, caller: Principal, sink_id: str) -> Sink:
     """One sink. Raises NotFound, also when it tells of sites outside the caller's."""
-    sink = await find(app, sink_id)
+    return _in_scope(caller, await find(app, sink_id), sink_id)
+
+
+def _in_scope(caller: Principal, sink: Sink | None, sink_id: str) -> Sink:
     if sink is None or not _sees(caller, sink):
         raise NotFound(f"There is no sink {sink_id}.")
     return sink
@@ -89,12 +94,20 @@ def _sees(caller: Principal, sink: Sink) -> bool:
 
 
 async def save(
-    app: App, caller: Principal, wanted: Wanted, current: Sink | None, **why: str | None
+    app: App,
+    caller: Principal,
+    wanted: Wanted,
+    current: Sink | None,
+    *,
+    etag: str | None = None,
+    **why: str | None,
 ) -> tuple[Sink, str | None]:
     """Make a sink, or replace `current`; the stored one, and its secret when one was made now (to be shown once).
 
-    `why` goes to the audit log (reason, ticket_number, request_id). Raises InvalidInput, NotFound for sites out of
-    scope, Forbidden for a sink of every site by anyone but an Integration.Admin, PreconditionFailed.
+    `etag` None: whatever version of it is there. `why` goes to the audit log (reason, ticket_number, request_id).
+    Raises InvalidInput, NotFound for sites out of scope and for a sink that is gone meanwhile, Forbidden for a sink of
+    every site by anyone but an Integration.Admin, PreconditionFailed when it is not that version any more, Conflict
+    when others change it all the time.
     """
     kind = _kind(wanted.kind)
     if current is not None and current.kind != wanted.kind:
@@ -112,23 +125,26 @@ async def save(
         secret = made = kind.make_secret()
     await kind.check(outlet(app), settings)
     now = app.clock.now()
-    stored = Sink(
-        id=current.id if current else uuid.uuid4().hex,
+    sink_id = current.id if current else uuid.uuid4().hex
+    fresh = f"sink-{sink_id}-secret-{uuid.uuid4().hex}" if secret is not None else None
+    new = Sink(
+        id=sink_id,
         kind=wanted.kind,
         name=wanted.name,
         settings=settings.model_dump(by_alias=True, mode="json"),
+        secret_name=fresh or (current.secret_name if current else ""),
         site_ids=None if wanted.site_ids is None else sorted(set(wanted.site_ids)),
         enabled=wanted.enabled,
-        disabled_reason=None if wanted.enabled else (current.disabled_reason if current else None),
-        created_at=current.created_at if current else now,
+        created_at=now,
         changed_at=now,
-        etag=current.etag if current else None,
     )
     # The secret first: a sink without one could not send; a secret without a sink harms nobody.
-    if secret is not None:
-        await app.vault.set(secret_name(stored.id), secret)
-        app.memory.pop(_remembered(stored.id), None)
-    stored = await app.tables.put(SINKS, stored)
+    if fresh is not None and secret is not None:
+        await app.vault.set(fresh, secret)
+    if current is None:
+        stored = await app.tables.insert(SINKS, new)
+    else:
+        stored = await _replace(app, caller, new, current, fresh, etag)
     verb = "sink.change" if current else "sink.create"
     await audit.record(
         app, caller.id, verb, stored.id, actor_name=caller.name, outcome="succeeded", name=stored.name, **_text(why)
@@ -136,10 +152,69 @@ async def save(
     return stored, made
 
 
-async def remove(app: App, caller: Principal, sink: Sink, **why: str | None) -> None:
-    """Take a sink away: nothing more is sent, its secret is deleted. Raises PreconditionFailed."""
-    await app.tables.delete(SINKS, sink)
-    await app.vault.delete(secret_name(sink.id))
+async def _replace(app: App, caller: Principal, new: Sink, current: Sink, fresh: str | None, etag: str | None) -> Sink:
+    """Write a sink over `current`, then drop the secret that nobody needs now: the old one, or `fresh` if it lost."""
+    try:
+        stored, before = await _overwrite(app, caller, new, current, fresh, etag)
+    except (PreconditionFailed, NotFound, Conflict):
+        # Only these say that no row names it; after any other error the secret stays.
+        if fresh is not None:
+            await _drop(app, fresh)
+        raise
+    if fresh is not None:
+        await _drop(app, before.secret_name)
+    return stored
+
+
+async def _overwrite(
+    app: App, caller: Principal, new: Sink, current: Sink, fresh: str | None, etag: str | None
+) -> tuple[Sink, Sink]:
+    """The sink as written, and the one it replaced."""
+    for _ in range(TRIES):
+        merged = new.changed(
+            secret_name=fresh or current.secret_name,
+            disabled_reason=None if new.enabled else current.disabled_reason,
+            created_at=current.created_at,
+            etag=current.etag,
+        )
+        try:
+            return await app.tables.put(SINKS, merged), current
+        except PreconditionFailed:
+            present = await find(app, new.id)
+            if present is not None and present.secret_name == fresh:
+                # A write whose answer was lost is sent again by the SDK, and then meets itself.
+                return present, current
+            if etag is not None:
+                raise
+        current = _in_scope(caller, present, new.id)
+    raise Conflict(f"The sink {new.name} is being changed by many at once. Try again.")
+
+
+async def _drop(app: App, secret_name: str) -> None:
+    """Delete a secret that no row names. One that stays because the vault does not answer harms nobody."""
+    try:
+        await app.vault.delete(secret_name)
+    except Unavailable as error:
+        log.warning("%s", error)
+
+
+async def remove(app: App, caller: Principal, sink: Sink, *, etag: str | None = None, **why: str | None) -> None:
+    """Take a sink away: nothing more is sent, its secret is deleted. `etag` None: whatever version of it is there.
+
+    Raises PreconditionFailed when it is not that version any more, Conflict when others change it all the time.
+    """
+    for _ in range(TRIES):
+        try:
+            await app.tables.delete(SINKS, sink)
+        except PreconditionFailed:
+            if etag is not None:
+                raise
+            sink = await get(app, caller, sink.id)
+        else:
+            break
+    else:
+        raise Conflict(f"The sink {sink.name} is being changed by many at once. Try again.")
+    await app.vault.delete(sink.secret_name)
     app.memory.pop(_remembered(sink.id), None)
     await audit.record(
         app,
@@ -169,16 +244,19 @@ def outlet(app: App, secret: str = "") -> Outlet:
 
 
 async def outlet_of(app: App, sink: Sink) -> Outlet:
-    """The same, with the sink's secret (the vault is asked again when the sink was changed).
+    """The same, with the sink's secret (the vault is asked again when the sink has another).
 
     Raises SinkError when the vault has none.
     """
-    kept: tuple[datetime, str] | None = app.memory.get(_remembered(sink.id))
-    if kept is None or kept[0] != sink.changed_at:
-        secret = await app.vault.get(secret_name(sink.id))
+    kept: tuple[str, str] | None = app.memory.get(_remembered(sink.id))
+    if kept is None or kept[0] != sink.secret_name:
+        name, secret = sink.secret_name, await app.vault.get(sink.secret_name)
+        if not secret and (present := await find(app, sink.id)) is not None:
+            # It was given another secret since it was read.
+            name, secret = present.secret_name, await app.vault.get(present.secret_name)
         if not secret:
             raise SinkError("The vault has no secret for this sink. Save the sink with a new one.", permanent=True)
-        kept = (sink.changed_at, secret)
+        kept = (name, secret)
         app.memory[_remembered(sink.id)] = kept
     return outlet(app, kept[1])
 

@@ -16,6 +16,8 @@ from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, 
 from shared.jobs import RemoveConnection
 
 log = logging.getLogger("tenantry.connections")
+TRIES = 8
+"""How often a removal that others overtook is tried."""
 
 
 async def create(
@@ -122,19 +124,17 @@ async def complete(app: App, connection_id: str, *, by: Principal, **why: str | 
     return kept
 
 
-async def remove(app: App, connection: Connection, *, by: Principal, **why: str | None) -> progress.Operation:
+async def remove(
+    app: App, connection: Connection, *, by: Principal, etag: str | None = None, **why: str | None
+) -> progress.Operation:
     """Begin the removal: the operation to follow. Its items, one per tenant, are the receipt.
 
-    A second call gives the operation that runs already. Raises PreconditionFailed when the connection changed since it
-    was read.
+    A second call gives the operation that runs already. `etag` None: whatever version is there. Raises
+    PreconditionFailed when the connection is not that version any more, NotFound when it is gone meanwhile, Conflict
+    when others change it all the time.
     """
-    if connection.removal_operation_id is not None:
-        running = await progress.read(app, connection.removal_operation_id)
-        if running.status == "notStarted":
-            # A crash after the row was written may have lost the job; it is harmless to have it twice.
-            await _enqueue_removal(app, running)
-        if running.status not in progress.TERMINAL:
-            return running
+    if running := await _removal(app, connection):
+        return running
     operation = await progress.start(
         app,
         "connection.remove",
@@ -145,15 +145,50 @@ async def remove(app: App, connection: Connection, *, by: Principal, **why: str 
         ticket_number=why.get("ticket_number"),
         correlation_id=why.get("request_id") or "",
     )
-    changed = connection.changed(status="disabling", removal_operation_id=operation.id)
     try:
-        await app.tables.put(CONNECTIONS, changed)
-    except PreconditionFailed:
-        await progress.update(app, operation.id, status="canceled")
+        running = await _mark(app, connection, operation, etag)
+    except (PreconditionFailed, NotFound, Conflict):
+        await progress.discard(app, operation)
         raise
+    if running is not None:
+        await progress.discard(app, operation)
+        return running
     await _enqueue_removal(app, operation)
     await trail(app, by, "connection.remove", connection.id, "accepted", why)
     return operation
+
+
+async def _removal(app: App, connection: Connection) -> progress.Operation | None:
+    """The removal that runs already."""
+    if connection.removal_operation_id is None:
+        return None
+    running = await progress.read(app, connection.removal_operation_id)
+    if running.status == "notStarted":
+        # A crash after the row was written may have lost the job; it is harmless to have it twice.
+        await _enqueue_removal(app, running)
+    return None if running.status in progress.TERMINAL else running
+
+
+async def _mark(
+    app: App, connection: Connection, operation: progress.Operation, etag: str | None
+) -> progress.Operation | None:
+    """Write the operation into the connection's row; gives the one of somebody who was faster instead."""
+    for _ in range(TRIES):
+        changed = connection.changed(status="disabling", removal_operation_id=operation.id)
+        try:
+            await app.tables.put(CONNECTIONS, changed)
+        except PreconditionFailed:
+            connection = await get(app, connection.id)
+            # A write whose answer was lost is sent again by the SDK, and then meets itself.
+            if connection.removal_operation_id == operation.id:
+                return None
+            if etag is not None:
+                raise
+        else:
+            return None
+        if running := await _removal(app, connection):
+            return running
+    raise Conflict(f"The connection {connection.name} is being changed by many at once. Try again.")
 
 
 async def _enqueue_removal(app: App, operation: progress.Operation) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from azure.core.exceptions import AzureError
 
 from sandbox.host import Host
 from sandbox.server import Sandbox
+from shared import access, site_import, sites
+from shared import app as composition
 from tests.app_fixtures import ApiFor
+from tests.mortal import mortal
 from tests.openapi import GUARDED, Route
 
 READ = {"signedIn", "CloudDevices.Read"}
@@ -36,6 +41,10 @@ MAY: dict[str, set[str]] = {
 ADMIN_ONLY = {"connections", "access", "audit"}
 READS_BY_POST = {"/api/devices/export", "/api/devices/refresh"}
 """They change nothing that anybody owns, so a reader may ask for them."""
+
+SOMEONE = "5f0c1f6e-0000-4000-8000-{:012d}"
+"""Object ids of people that nothing else is known of."""
+ONE = SOMEONE.format(1)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -140,24 +149,123 @@ async def test_what_lies_outside_the_scope_is_not_found_rather_than_forbidden(
 
 @pytest.mark.parametrize("site_ids", [["UPPER"], ["a b"], [""], ["x" * 64], "contoso", [1], None, ["a"] * 401])
 async def test_a_grant_of_what_is_no_site_id_is_refused(people: dict[str, httpx.AsyncClient], site_ids: Any) -> None:
-    answer = await people["alice"].put("/access/someone", json={"siteIds": site_ids})
+    answer = await people["alice"].put(f"/access/{ONE}", json={"siteIds": site_ids})
     assert answer.status_code == 400
     assert answer.json()["error"]["details"][0]["target"].startswith("siteIds")
-    assert (await people["alice"].get("/access/someone")).json()["siteIds"] == []
+    assert (await people["alice"].get(f"/access/{ONE}")).json()["siteIds"] == []
+
+
+async def make_sites(alice: httpx.AsyncClient, *site_ids: str) -> None:
+    for site_id in site_ids:
+        body = {"clientName": site_id, "siteName": "Main"}
+        (await alice.put(f"/sites/{site_id}", json=body)).raise_for_status()
+
+
+async def granted(alice: httpx.AsyncClient, principal_id: str) -> list[str]:
+    found: list[str] = (await alice.get(f"/access/{principal_id}")).json()["siteIds"]
+    return found
+
+
+async def test_a_grant_of_sites_that_do_not_exist_is_refused_and_names_them(
+    people: dict[str, httpx.AsyncClient],
+) -> None:
+    alice = people["alice"]
+    await make_sites(alice, "a")
+    answer = await alice.put(f"/access/{ONE}", json={"siteIds": ["a", "no-site", "none"]})
+    assert answer.status_code == 400
+    error = answer.json()["error"]
+    assert error["target"] == "siteIds"
+    assert [row["target"] for row in error["details"]] == ["siteIds", "siteIds"]
+    assert [row["message"] for row in error["details"]] == ["There is no site no-site.", "There is no site none."]
+    assert await granted(alice, ONE) == []
+
+
+@pytest.mark.parametrize("principal_id", ["someone", ONE.replace("-", ""), f"{ONE}0", "bob@northwind.example"])
+async def test_only_an_object_id_can_be_granted_sites(people: dict[str, httpx.AsyncClient], principal_id: str) -> None:
+    for method, body in (("PUT", {"siteIds": []}), ("GET", None)):
+        answer = await people["alice"].request(method, f"/access/{principal_id}", json=body)
+        assert answer.status_code == 400, answer.text
+
+
+async def test_the_case_of_an_object_id_does_not_count(people: dict[str, httpx.AsyncClient], sandbox: Sandbox) -> None:
+    alice, bob = people["alice"], people["bob"]
+    await make_sites(alice, "contoso")
+    path = f"/access/{sandbox.cloud.world.people['bob'].object_id.upper()}"
+    (await alice.put(path, json={"siteIds": ["contoso"]})).raise_for_status()
+    assert (await bob.get("/me")).json()["sites"] == ["contoso"]
+
+
+async def test_a_site_made_anew_is_not_seen_by_those_who_saw_the_old_one(
+    people: dict[str, httpx.AsyncClient], sandbox: Sandbox
+) -> None:
+    alice, bob = people["alice"], people["bob"]
+    await make_sites(alice, "contoso", "fabrikam")
+    bob_id = sandbox.cloud.world.people["bob"].object_id
+    for principal_id in (bob_id, ONE):
+        (await alice.put(f"/access/{principal_id}", json={"siteIds": ["contoso", "fabrikam"]})).raise_for_status()
+    assert (await alice.delete("/sites/contoso")).status_code == 204
+    await make_sites(alice, "contoso")
+    assert (await bob.get("/me")).json()["sites"] == ["fabrikam"]
+    assert (await bob.get("/sites/contoso")).status_code == 404
+    assert await granted(alice, ONE) == ["fabrikam"]
+
+
+async def test_a_site_whose_deletion_is_refused_stays_granted(people: dict[str, httpx.AsyncClient]) -> None:
+    alice = people["alice"]
+    await make_sites(alice, "contoso")
+    (await alice.put(f"/access/{ONE}", json={"siteIds": ["contoso"]})).raise_for_status()
+    assert (await alice.delete("/sites/contoso", headers={"If-Match": '"old"'})).status_code == 412
+    assert await granted(alice, ONE) == ["contoso"]
+
+
+async def test_a_grant_given_while_its_site_is_deleted_does_not_outlive_it(
+    people: dict[str, httpx.AsyncClient],
+) -> None:
+    alice = people["alice"]
+    for number in range(5):
+        ids = [SOMEONE.format(10 * number + n) for n in range(4)]
+        await make_sites(alice, "contoso")
+        granting = [alice.put(f"/access/{principal_id}", json={"siteIds": ["contoso"]}) for principal_id in ids]
+        deleted, *answers = await asyncio.gather(alice.delete("/sites/contoso"), *granting)
+        assert deleted.status_code == 204, deleted.text
+        assert {answer.status_code for answer in answers} <= {200, 400}
+        assert [await granted(alice, principal_id) for principal_id in ids] == [[]] * 4
+
+
+async def test_a_deletion_that_was_cut_off_can_be_repeated(people: dict[str, httpx.AsyncClient]) -> None:
+    alice, app = people["alice"], composition.current()
+    await make_sites(alice, "contoso")
+    for number in range(3):
+        (await alice.put(f"/access/{SOMEONE.format(number)}", json={"siteIds": ["contoso"]})).raise_for_status()
+    caller = access.Principal("a", "Alice", frozenset({access.ADMIN}), None)
+    with pytest.raises(AzureError):
+        await sites.remove(mortal(app, 1), "contoso", by=caller)
+    assert sorted([await granted(alice, SOMEONE.format(number)) for number in range(3)]) == [
+        [],
+        ["contoso"],
+        ["contoso"],
+    ]
+    assert (await alice.put(f"/access/{SOMEONE.format(9)}", json={"siteIds": ["contoso"]})).status_code == 400
+    assert (await alice.put("/sites/contoso", json={"clientName": "C", "siteName": "S"})).status_code == 409
+    [row] = await site_import.run(app, "client,site\ncontoso,Main\n", by=caller)
+    assert row.error == "The site is being deleted."
+    assert (await alice.delete("/sites/contoso")).status_code == 204
+    assert [await granted(alice, SOMEONE.format(number)) for number in range(3)] == [[]] * 3
 
 
 async def test_granting_is_in_the_audit_log(people: dict[str, httpx.AsyncClient], sandbox: Sandbox) -> None:
     alice = people["alice"]
-    await alice.put("/access/someone", json={"siteIds": ["b", "a"]}, headers={"x-ms-client-request-id": "r-1"})
-    [entry] = (await alice.get("/audit?target=someone")).json()["value"]
+    await make_sites(alice, "a", "b")
+    await alice.put(f"/access/{ONE}", json={"siteIds": ["b", "a"]}, headers={"x-ms-client-request-id": "r-1"})
+    [entry] = (await alice.get(f"/audit?target={ONE}")).json()["value"]
     assert entry["action"] == "access.set"
     assert (entry["actor"], entry["actorName"]) == (sandbox.cloud.world.people["alice"].object_id, "Alice Anders")
     assert (entry["outcome"], entry["requestId"], entry["details"]) == ("succeeded", "r-1", {"siteIds": ["a", "b"]})
 
 
 async def test_a_refused_call_is_not_recorded_as_done(people: dict[str, httpx.AsyncClient]) -> None:
-    assert (await people["bob"].put("/access/someone", json={"siteIds": ["a"]})).status_code == 403
-    assert (await people["alice"].get("/audit?target=someone")).json()["value"] == []
+    assert (await people["bob"].put(f"/access/{ONE}", json={"siteIds": ["a"]})).status_code == 403
+    assert (await people["alice"].get(f"/audit?target={ONE}")).json()["value"] == []
 
 
 async def audited(client: httpx.AsyncClient, query: str) -> list[str]:
@@ -178,28 +286,29 @@ async def test_the_audit_log_pages_over_days_newest_first(
     alice = people["alice"]
     for day in range(3):
         for number in range(2):
-            await alice.put(f"/access/day{day}-{number}", json={"siteIds": []})
+            await alice.put(f"/access/{SOMEONE.format(10 * day + number)}", json={"siteIds": []})
         await fresh_app.advance(24 * 3600)
-    newest_first = ["day2-1", "day2-0", "day1-1", "day1-0", "day0-1", "day0-0"]
+    newest_first = [SOMEONE.format(number) for number in (21, 20, 11, 10, 1, 0)]
     for top in (1, 2, 3, 100):
         assert await audited(alice, f"$top={top}") == newest_first
-    assert await audited(alice, "target=day1-0") == ["day1-0"]
+    assert await audited(alice, f"target={SOMEONE.format(10)}") == [SOMEONE.format(10)]
     assert await audited(alice, f"actor={sandbox.cloud.world.people['alice'].object_id}") == newest_first
     assert await audited(alice, "actor=nobody") == []
 
 
 async def test_the_audit_log_is_cut_by_time(people: dict[str, httpx.AsyncClient], fresh_app: Host) -> None:
     alice = people["alice"]
-    await alice.put("/access/early", json={"siteIds": []})
+    early, late = SOMEONE.format(1), SOMEONE.format(2)
+    await alice.put(f"/access/{early}", json={"siteIds": []})
     await fresh_app.advance(7200)
     for _ in range(3):
-        await alice.put("/access/late", json={"siteIds": []})
+        await alice.put(f"/access/{late}", json={"siteIds": []})
     middle = datetime.now(UTC) + timedelta(hours=1)
     stamp = middle.strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert await audited(alice, f"from={stamp}") == ["late"] * 3
-    assert await audited(alice, f"to={stamp}&$top=1") == ["early"]
+    assert await audited(alice, f"from={stamp}") == [late] * 3
+    assert await audited(alice, f"to={stamp}&$top=1") == [early]
     offset = (middle + timedelta(hours=2)).strftime("%Y-%m-%dT%H:%M:%S%%2B02:00")
-    assert await audited(alice, f"from={offset}") == ["late"] * 3
+    assert await audited(alice, f"from={offset}") == [late] * 3
 
 
 @pytest.mark.parametrize(

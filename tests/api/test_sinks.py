@@ -46,6 +46,13 @@ async def announce(estate: Estate, event_id: str = "e1", site_ids: list[str] | N
     await estate.settle(30)
 
 
+async def kept_secret(estate: Estate, sink: dict[str, Any]) -> str | None:
+    """What the vault holds for a sink."""
+    row = await sinks.find(estate.app, sink["id"])
+    assert row is not None
+    return await estate.app.vault.get(row.secret_name)
+
+
 async def rows(estate: Estate, sink: dict[str, Any]) -> list[Delivery]:
     return await deliveries.of_sink(estate.app, sink["id"])
 
@@ -63,12 +70,12 @@ async def test_a_missing_secret_is_made_and_shown_once(estate: Estate) -> None:
     secret = made["settings"]["secret"]
     assert secret.startswith("whsec_")
     assert len(base64.b64decode(secret.removeprefix("whsec_"))) == 32
-    assert await estate.app.vault.get(sinks.secret_name(made["id"])) == secret
+    assert await kept_secret(estate, made) == secret
     shown = await estate.call("GET", f"/sinks/{made['id']}")
     assert shown["settings"] == {"url": "http://localhost:1/x"}
     changed = await estate.call("PUT", f"/sinks/{made['id']}", json={**shown, "name": "New"})
     assert changed["settings"] == {"url": "http://localhost:1/x"}
-    assert await estate.app.vault.get(sinks.secret_name(made["id"])) == secret
+    assert await kept_secret(estate, made) == secret
     everything = str([entity async for entity in estate.app.tables.rows("Sinks", "sink")])
     assert secret not in everything
 
@@ -319,9 +326,11 @@ async def test_a_deleted_sink_is_gone_with_its_secret(estate: Estate) -> None:
     sink = await estate.webhook()
     stale = await estate.alice.delete(f"/sinks/{sink['id']}", headers={"If-Match": '"old"'})
     assert stale.status_code == 412
+    row = await sinks.find(estate.app, sink["id"])
+    assert row is not None
     assert (await estate.alice.delete(f"/sinks/{sink['id']}")).status_code == 204
     await estate.call("GET", f"/sinks/{sink['id']}", 404)
-    assert await estate.app.vault.get(sinks.secret_name(sink["id"])) is None
+    assert await estate.app.vault.get(row.secret_name) is None
     await announce(estate)
     assert await estate.received() == []
 
