@@ -442,6 +442,32 @@ async def test_acting_needs_the_role_and_the_site(estate: Estate) -> None:
     await ended(estate, operation)
 
 
+async def test_an_operation_goes_with_its_device_to_another_site(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    bob, carol = await estate.person("bob"), await estate.person("carol")
+    await estate.grant("bob", "contoso-hq")
+    await estate.grant("carol", "fabrikam-hq", "contoso-lab")
+    operation = await ended(estate, await act(estate, machine, "restart"))
+
+    async def seen() -> list[bool]:
+        answers = [await person.get(f"/operations/{operation['id']}") for person in (bob, carol)]
+        lists = [(await person.get("/operations")).json()["value"] for person in (bob, carol)]
+        shown = [answer.status_code == 200 for answer in answers]
+        assert shown == [[row["id"] for row in rows] == [operation["id"]] for rows in lists]
+        return shown
+
+    assert await seen() == [True, False]
+    tenant_id = (await estate.call("GET", "/sites/contoso-hq"))["tenantId"]
+    await estate.call("DELETE", "/sites/contoso-hq/mapping")
+    assert await seen() == [False, False]
+    await estate.call("PUT", "/sites/contoso-lab", 201, json={"clientName": "Contoso", "siteName": "Lab"})
+    body = {"tenantId": tenant_id, "subscriptionIds": [estate.cloud().id]}
+    await estate.call("PUT", "/sites/contoso-lab/mapping", json=body)
+    assert await seen() == [False, True]
+    assert (await estate.call("GET", f"/operations/{operation['id']}"))["id"] == operation["id"]
+
+
 async def test_operations_list_newest_first_by_status_and_tenant(estate: Estate) -> None:
     machine = estate.machine()
     await estate.poll()
