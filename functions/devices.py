@@ -176,7 +176,11 @@ async def list_history(app: AppDep, caller: Caller, page: PageDep, device_id: De
     if page.orderby not in (None, "at desc"):
         raise InvalidInput("The history is ordered by `at desc` only.", target="$orderby")
     shown = await devices.get(app, caller, device_id)
-    above = str(page.after[0]) if page.after else ""
+    above = ""
+    if page.after is not None:
+        if len(page.after) != 1 or not devices.in_history(shown, page.after[0]):
+            raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken")
+        above = page.after[0]
     found = await devices.history(app, shown, above=above, limit=page.top + 1)
     changes = found[: page.top]
     after = [devices.CHANGES.key(changes[-1])[1]] if len(found) > page.top else None

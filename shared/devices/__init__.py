@@ -5,7 +5,7 @@ Rows and reads only: shared/health writes them.
 
 from __future__ import annotations
 
-from shared.devices.detail import Shown, count_history, find, get, history, view, view_change
+from shared.devices.detail import Shown, count_history, find, get, history, in_history, view, view_change
 from shared.devices.export import LIFE as EXPORT_LIFE
 from shared.devices.export import give_up_export, read_export, run_export, start_export
 from shared.devices.forget import forget_subscription
@@ -50,6 +50,7 @@ __all__ = [
     "get",
     "give_up_export",
     "history",
+    "in_history",
     "read_export",
     "run_export",
     "start_export",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,6 +48,12 @@ async def history(app: App, shown: Shown, *, above: str = "", limit: int) -> lis
     """Changes of health, newest first; `above` is the row key of the last one known."""
     partition, prefix = shown.device.subscription_id, f"{CHANGE_PREFIX}{shown.device.id}|"
     return await app.tables.all(CHANGES, partition, prefix=prefix, above=above, limit=limit)
+
+
+def in_history(shown: Shown, position: object) -> bool:
+    """Whether a row key is one of the device's history."""
+    prefix = re.escape(f"{CHANGE_PREFIX}{shown.device.id}|")
+    return isinstance(position, str) and re.fullmatch(rf"{prefix}[0-9]{{15}}", position, re.ASCII) is not None
 
 
 async def count_history(app: App, shown: Shown) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import io
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -174,6 +176,19 @@ async def test_changes_of_health_are_the_history_newest_first(clients: Clients) 
     counted = await clients.alice.call("GET", f"/devices/{device['id']}/history", params={"$count": "true"})
     assert counted["count"] == len(changes)
     await clients.alice.call("GET", f"/devices/{device['id']}/history", 400, params={"$orderby": "at"})
+
+
+@pytest.mark.parametrize(
+    "position", [[], [1], ["x"], ["change|x|1"], [None], ["{prefix}"], ["{prefix}1"], ["{good}", 1]]
+)
+async def test_a_position_that_no_history_gave_out_is_refused(clients: Clients, position: list[Any]) -> None:
+    device = await clients.a_machine()
+    prefix = f"change|{device['id']}|"
+    good = f"{prefix}{1:015d}"
+    for after, expect in ((position, 400), ([good], 200)):
+        row = [p.format(prefix=prefix, good=good) if isinstance(p, str) else p for p in after]
+        token = base64.urlsafe_b64encode(json.dumps(row).encode()).decode()
+        await clients.alice.call("GET", f"/devices/{device['id']}/history", expect, params={"$skiptoken": token})
 
 
 async def test_the_summary_counts_what_the_list_shows(clients: Clients) -> None:
