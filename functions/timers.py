@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared import alerts, connections, correlation, health, retention, tenants
+from shared import alerts, connections, correlation, health, retention, sweep, tenants
 from shared import app as composition
 
 blueprint = func.Blueprint()
@@ -43,3 +43,10 @@ async def deliver_due(timer: func.TimerRequest) -> None:
     """Every minute: deliveries whose next attempt is due go back on their queue."""
     correlation.begin()
     await alerts.deliver_due(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="45 */5 * * * *", use_monitor=True)
+async def resend_lost_work(timer: func.TimerRequest) -> None:
+    """Every 5 minutes: what was stored and whose message was never sent goes on its queue."""
+    correlation.begin()
+    await sweep.resend(composition.current())

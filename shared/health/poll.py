@@ -288,6 +288,8 @@ async def _note(app: App, before: Subscription, observation: Observation, count:
 
 async def _come_back(app: App, job: jobs.PollSubscription, delay: float) -> None:
     """Do the job again, later."""
+    if job.operation_id is not None:
+        await progress.set_item(app, job.operation_id, job.subscription_id, "running")
     await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
 
 

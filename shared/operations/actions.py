@@ -81,23 +81,24 @@ async def start(
             correlation_id=request_id,
             state=plan.into(),
         )
+        await audit.record(
+            app,
+            caller.id,
+            operation.kind,
+            device.id,
+            actor_name=caller.name,
+            reason=reason,
+            ticket_number=ticket_number,
+            request_id=request_id,
+            operationId=operation.id,
+            resourceId=device.resource_id,
+        )
         await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
-        await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
     except BaseException:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
         raise
-    await audit.record(
-        app,
-        caller.id,
-        operation.kind,
-        device.id,
-        actor_name=caller.name,
-        reason=reason,
-        ticket_number=ticket_number,
-        request_id=request_id,
-        operationId=operation.id,
-        resourceId=device.resource_id,
-    )
+    # Accepted from here on: a message that cannot be sent now is sent by shared/sweep.py, and the device stays taken.
+    await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
     return operation
 
 

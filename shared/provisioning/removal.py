@@ -28,6 +28,7 @@ async def run_removal(app: App, job: UnsyncTenant) -> None:
     if tenant is None or not tenant.removing:
         await progress.set_item(app, job.operation_id, job.tenant_id, "succeeded")
         return
+    await progress.set_item(app, job.operation_id, job.tenant_id, "running")
     try:
         connection = await connections.get(app, tenant.connection_id)
         await _close_alerts(app, tenant)

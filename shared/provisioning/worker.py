@@ -25,6 +25,7 @@ async def run(app: App, job: ProvisionTenant) -> None:
     """Go on with a tenant from its first undone step; end its operation's item when it is done."""
     tenant = await app.tables.get(TENANTS, "tenant", job.tenant_id)
     if tenant is not None and tenant.status == "pending":
+        await progress.set_item(app, job.operation_id, job.tenant_id, "running")
         tenant = await _advance(app, job, tenant)
         if tenant is None:
             return

@@ -167,6 +167,7 @@ async def run_refresh(app: App, job: RefreshTenants) -> None:
             await progress.set_item(app, job.operation_id, target, "failed", problem(error))
             return
         delay = max(error.retry_after, min(60.0, 2.0 ** (job.attempt + 1)))
+        await progress.set_item(app, job.operation_id, target, "running")
         await app.queues.send(job.model_copy(update={"attempt": job.attempt + 1}), delay=delay)
     except NeedsConsent as error:
         await connections.needs_consent(app, job.connection_id, error)
