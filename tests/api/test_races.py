@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared import jobs
 from shared.alerts import sinks
 from shared.sinks import webhook
 from tests.connecting import draft
@@ -133,6 +134,13 @@ async def test_one_writer_of_a_version_changes_a_grant(estate: Estate) -> None:
     assert statuses(await raced(estate.alice, "PUT", path, bodies)) == {200: AT_ONCE}
 
 
+@pytest.fixture
+def parked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal that is asked for does not begin, so that the connection is still there for the last request."""
+    monkeypatch.setattr(jobs.RemoveConnection, "QUEUE", "parked")
+
+
+@pytest.mark.usefixtures("parked")
 async def test_many_removals_of_a_connection_are_one_operation(fresh_alice: httpx.AsyncClient, partner: str) -> None:
     connection = await draft(fresh_alice, partner)
     answers = await raced(fresh_alice, "DELETE", f"/connections/{connection['id']}", [None] * 20)
@@ -142,6 +150,7 @@ async def test_many_removals_of_a_connection_are_one_operation(fresh_alice: http
     assert [row["kind"] for row in listed] == ["connection.remove"]
 
 
+@pytest.mark.usefixtures("parked")
 async def test_one_removal_of_a_version_is_begun(fresh_alice: httpx.AsyncClient, partner: str) -> None:
     connection = await draft(fresh_alice, partner)
     path = f"/connections/{connection['id']}"

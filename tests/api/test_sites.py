@@ -9,6 +9,7 @@ import pytest_asyncio
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from shared import app as composition
+from shared.sites import SITES
 from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
 from tests.app_fixtures import ApiFor
 from tests.sandbox.browser import tenant_called
@@ -157,6 +158,22 @@ async def test_a_mapped_site_cannot_be_deleted(alice: httpx.AsyncClient, known: 
     assert answer.status_code == 409
     assert answer.json()["error"]["code"] == "siteMapped"
     await alice.delete("/sites/contoso-hq/mapping")
+    assert (await alice.delete("/sites/contoso-hq")).status_code == 204
+    assert (await alice.get("/sites/contoso-hq")).status_code == 404
+
+
+async def test_a_site_whose_deletion_was_cut_off_takes_nothing_but_its_deletion(
+    alice: httpx.AsyncClient, known: dict[str, str]
+) -> None:
+    await site(alice, "Contoso")
+    tables = composition.current().tables
+    row = await tables.get(SITES, "site", "contoso-hq")
+    assert row is not None
+    await tables.put(SITES, row.changed(deleting=True))
+    mapped = await alice.put("/sites/contoso-hq/mapping", json={"tenantId": known["Contoso"]})
+    renamed = await alice.put("/sites/contoso-hq", json={"clientName": "Contoso", "siteName": "New"})
+    for answer in (mapped, renamed):
+        assert (answer.status_code, answer.json()["error"]["code"]) == (409, "siteDeleted")
     assert (await alice.delete("/sites/contoso-hq")).status_code == 204
     assert (await alice.get("/sites/contoso-hq")).status_code == 404
 
