@@ -333,6 +333,22 @@ async def test_a_key_is_of_the_callers_present_sites(
     assert ids[0] != ids[2]
 
 
+async def test_a_key_is_of_the_callers_present_permissions(
+    fresh_alice: httpx.AsyncClient, control: httpx.AsyncClient
+) -> None:
+    ids = []
+    for roles in (
+        ["CloudDevices.Read", "Alerts.Manage"],
+        ["Alerts.Manage", "CloudDevices.Read"],
+        ["CloudDevices.Read"],
+    ):
+        token = (await control.post("/tokens", json={"person": "bob", "roles": roles})).json()["accessToken"]
+        headers = {"Idempotency-Key": "export", "Authorization": f"Bearer {token}"}
+        ids.append((await fresh_alice.post("/devices/export", headers=headers)).json()["id"])
+    assert ids[0] == ids[1]
+    assert ids[0] != ids[2]
+
+
 async def test_a_key_ends_after_a_day(fresh_alice: httpx.AsyncClient, fresh_app: Host) -> None:
     body = {"name": "daily", "partnerTenantId": TENANT}
     headers = {"Idempotency-Key": "daily"}
