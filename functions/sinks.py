@@ -100,10 +100,13 @@ async def read_sink(app: AppDep, caller: Caller, response: Response, sink_id: Si
 async def replace_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, sink_id: SinkId, body: SinkBody
 ) -> dict[str, Any]:
-    """Replace a sink. Its secret stays unless another is sent."""
+    """Replace a sink. Its secret stays unless another is sent. Once on, it gets what failed because it was off."""
     current = await sinks.get(app, caller, sink_id)
     etag = check_if_match(request, current)
     stored, secret = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
+    if stored.enabled:
+        # Whatever it was before: a request that was cut off here is made good by the next one.
+        await deliveries.resume(app, stored.id)
     response.headers["ETag"] = str(stored.etag)
     return sinks.view(stored, may_change=True, secret=secret)
 

@@ -5,6 +5,7 @@ Their keys follow from the event, so that work done twice tells a sink once; the
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from datetime import datetime, timedelta
@@ -32,6 +33,9 @@ SHORT_WAIT = 60
 MAX_BODY_CHARS = 20_000
 """What Standard Webhooks recommends as the most; and it fits a row."""
 ATTEMPTS_KEPT = 20
+RESUMED = timedelta(days=7)
+"""How old a delivery that failed because its sink was off may be, to be sent once the sink is on again."""
+OFF = "The sink is switched off. Enable it: what is at most 7 days old is sent then. Redeliver older alerts after that."
 DUE = "due"
 DUE_BATCH = 500
 
@@ -68,6 +72,8 @@ class Delivery(Record):
     attempts: list[Attempt] = Field(default_factory=list)
     last_error: str | None = None
     done_at: datetime | None = None
+    sink_off: bool = False
+    """It failed because the sink was off, or because the receiver switched it off."""
 
 
 class Due(Record):
@@ -187,11 +193,12 @@ async def run(app: App, job: Deliver) -> None:
             await _schedule(app, row.changed(due_at=later))
             return
         if earlier is not None and earlier.state == "failed":
-            await _end(app, row, "The event before it was never delivered, so this one was not sent.")
+            said = "The event before it was never delivered, so this one was not sent."
+            await _end(app, row, said, sink_off=earlier.sink_off)
             return
     sink = await sinks.find(app, row.sink_id)
     if sink is None or not sink.enabled:
-        await _end(app, row, "The sink was deleted." if sink is None else "The sink is switched off.")
+        await _end(app, row, "The sink was deleted." if sink is None else OFF, sink_off=sink is not None)
         return
     try:
         row = await app.tables.put(DELIVERIES, row.changed(lease_until=now + LEASE))
@@ -229,7 +236,7 @@ async def _attempt(app: App, sink: Sink, row: Delivery) -> None:
     if failure.disable:
         await sinks.disable(app, sink.id, failure.message)
     if failure.permanent or count > len(BACK_OFF):
-        await _put(app, row.changed(state="failed", done_at=now))
+        await _put(app, row.changed(state="failed", done_at=now, sink_off=failure.disable))
         return
     wait = max(BACK_OFF[count - 1], failure.retry_after or 0)
     row = row.changed(due_at=now + timedelta(seconds=wait))
@@ -262,8 +269,9 @@ async def give_up(app: App, job: Deliver, reason: str) -> None:
         await _end(app, row, reason)
 
 
-async def _end(app: App, row: Delivery, error: str) -> None:
-    await _put(app, row.changed(state="failed", last_error=error, lease_until=None, done_at=app.clock.now()))
+async def _end(app: App, row: Delivery, error: str, *, sink_off: bool = False) -> None:
+    now = app.clock.now()
+    await _put(app, row.changed(state="failed", last_error=error, lease_until=None, done_at=now, sink_off=sink_off))
 
 
 async def _put(app: App, row: Delivery) -> None:
@@ -277,10 +285,34 @@ async def _put(app: App, row: Delivery) -> None:
 async def again(app: App, row: Delivery) -> None:
     """Put a delivery that has ended back in line, with a full number of attempts."""
     fresh = row.changed(
-        state="pending", due_at=app.clock.now(), attempt_count=0, done_at=None, lease_until=None, last_error=None
+        state="pending",
+        due_at=app.clock.now(),
+        attempt_count=0,
+        done_at=None,
+        lease_until=None,
+        last_error=None,
+        sink_off=False,
     )
     await app.tables.put(DELIVERIES, fresh)
     await app.queues.send(Deliver(sink_id=row.sink_id, delivery_id=row.id))
+
+
+async def resume(app: App, sink_id: str) -> int:
+    """Put deliveries that failed because their sink was off back in line, oldest first; gives their number.
+
+    Alerts that opened while it was off have none, and stay unsent.
+    """
+    since, missed = app.clock.now() - RESUMED, list[Delivery]()
+    async for row in app.tables.query(DELIVERIES, sink_id, where="state eq 'failed'"):
+        if row.event_at < since:
+            break
+        if row.sink_off:
+            missed.append(row)
+    for row in reversed(missed):
+        # Somebody redelivers it at this moment.
+        with contextlib.suppress(PreconditionFailed):
+            await again(app, row)
+    return len(missed)
 
 
 async def of_sink(

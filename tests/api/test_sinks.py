@@ -219,7 +219,66 @@ async def test_a_receiver_that_is_gone_switches_its_sink_off(estate: Estate) -> 
     await estate.receiver_fails()
     again = await estate.call("PUT", f"/sinks/{sink['id']}", json={**shown, "enabled": True})
     assert "disabledReason" not in again
+    await estate.settle(30)
+    assert len(await estate.received()) == 2, "what failed then"
     await announce(estate, "e3")
+    assert len(await estate.received()) == 3
+
+
+async def test_a_sink_that_is_on_again_is_told_once_and_in_order_what_it_missed(estate: Estate) -> None:
+    sink = await estate.webhook()
+    path = f"/sinks/{sink['id']}"
+    machine = estate.machine()
+    await estate.poll()
+    estate.fall_ill(machine)
+    await estate.poll()
+    await estate.call("PUT", path, json={**sink, "enabled": False})
+    estate.recover(machine)
+    await estate.poll()
+    [alert] = await estate.listed("/alerts", deviceId=estate.device_id(machine))
+    assert (alert["state"], alert["tickets"][0]["state"]) == ("closed", "failed")
+    assert "Enable it" in alert["tickets"][0]["lastError"]
+    for _ in range(2):
+        await estate.call("PUT", path, json=sink)
+        await estate.settle(30, delayed=True)
+    verbs = [row["body"]["type"].rpartition(".")[2] for row in await estate.received()]
+    assert verbs == ["opened", "closed"]
+    [alert] = await estate.listed("/alerts", deviceId=estate.device_id(machine))
+    assert alert["tickets"][0]["state"] == "closed"
+
+
+async def test_a_receiver_that_was_gone_gets_the_opening_before_the_end(estate: Estate) -> None:
+    sink = await estate.webhook()
+    machine = estate.machine()
+    await estate.poll()
+    await estate.receiver_fails(status=410)
+    estate.fall_ill(machine)
+    await estate.poll()
+    await estate.receiver_fails()
+    estate.recover(machine)
+    await estate.poll()
+    before = len(await estate.received())
+    await estate.call("PUT", f"/sinks/{sink['id']}", json=sink)
+    await estate.settle(30, delayed=True)
+    verbs = [row["body"]["type"].rpartition(".")[2] for row in (await estate.received())[before:]]
+    assert verbs == ["opened", "closed"]
+
+
+async def test_what_a_sink_missed_more_than_a_week_ago_or_for_another_reason_stays_failed(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "BACK_OFF", ())
+    sink = await estate.webhook()
+    await estate.receiver_fails(status=410)
+    await announce(estate)
+    await estate.advance(deliveries.RESUMED.total_seconds() + 1)
+    await estate.receiver_fails(status=500, times=1)
+    alice = await estate.person("alice")
+    assert (await alice.put(f"/sinks/{sink['id']}", json=sink)).status_code == 200
+    await announce(estate, "e2")
+    assert (await alice.put(f"/sinks/{sink['id']}", json=sink)).status_code == 200
+    await estate.settle(30, delayed=True)
+    assert [row.state for row in await rows(estate, sink)] == ["failed", "failed"]
     assert len(await estate.received()) == 2
 
 
@@ -258,7 +317,7 @@ async def test_an_attempt_under_way_is_not_made_twice(estate: Estate) -> None:
     assert (await rows(estate, sink))[0].state == "pending"
     await estate.advance(deliveries.LEASE.total_seconds() + 1)
     await deliveries.run(estate.app, jobs.Deliver(sink_id=sink["id"], delivery_id="d1"))
-    assert (await rows(estate, sink))[0].last_error == "The sink is switched off."
+    assert (await rows(estate, sink))[0].last_error == deliveries.OFF
 
 
 async def test_closed_is_sent_after_opened_even_when_opened_needed_a_second_try(
