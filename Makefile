@@ -24,7 +24,7 @@ node_modules/.stamp: package.json package-lock.json | $(VENV)/.stamp
 	@$(BIN)/npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
-demo: setup ## Run the whole system on this machine (WORLD=empty opens on the wizard, ARGS="--port-base 18400" moves the ports)
+demo: setup ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
 tour: setup ## Walk through the main job on the running demo (in a second terminal)
@@ -58,5 +58,5 @@ lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
 	$(BIN)/npm install --package-lock-only --ignore-scripts --loglevel=error
 
 clean: ## Remove everything that was installed or made
-	rm -rf .venv .venv-* node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* local.settings.json
+	rm -rf .venv .venv-* node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* local.settings.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

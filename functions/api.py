@@ -8,11 +8,13 @@ from http import HTTPStatus
 from typing import Any
 
 import azure.functions as func
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -145,7 +147,7 @@ def create(areas: list[Area]) -> FastAPI:
         title="Tenantry",
         version=VERSION,
         openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        docs_url=None,
         redoc_url=None,
         swagger_ui_oauth2_redirect_url=None,
         # A redirect would be built from the Host header, which the caller chooses.
@@ -161,6 +163,8 @@ def create(areas: list[Area]) -> FastAPI:
     for area in areas:
         api.router.routes.extend(area.router.routes)
 
+    _add_documentation(api)
+
     def openapi() -> dict[str, Any]:
         if api.openapi_schema is None:
             api.openapi_schema = _document(api)
@@ -168,6 +172,23 @@ def create(areas: list[Area]) -> FastAPI:
 
     api.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document
     return api
+
+
+def _add_documentation(api: FastAPI) -> None:
+    """`GET /docs`: Swagger UI out of a package, so that the page needs nothing from elsewhere. Links are relative."""
+    page = get_swagger_ui_html(
+        openapi_url="openapi.json",
+        title=f"{api.title} API",
+        swagger_js_url="docs/static/swagger-ui-bundle.js",
+        swagger_css_url="docs/static/swagger-ui.css",
+        swagger_favicon_url="docs/static/favicon.png",
+    )
+
+    async def documentation(_: Request) -> Response:
+        return page
+
+    api.add_route("/api/docs", documentation, methods=["GET"], include_in_schema=False)
+    api.mount("/api/docs/static", StaticFiles(packages=[("fastapi_offline", "static")]))
 
 
 def _document(api: FastAPI) -> dict[str, Any]:

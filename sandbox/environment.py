@@ -22,7 +22,7 @@ def app_settings(
 
     `world` is the answer of `GET /_sandbox/world`, `storage` a connection string of Azurite, `host_url` the origin of
     the Functions host without a trailing slash, `authority` the sandbox's CA certificate (PEM). `portal_url` is where
-    the sign-in callback sends the browser; the host's /portal unless given.
+    the sign-in callback sends the browser; the sandbox's plain page unless given.
     """
     services = {name: str(service["url"]) for name, service in world["services"].items()}
     applications, identity = world["applications"], world["identity"]
@@ -30,7 +30,7 @@ def app_settings(
         "AzureWebJobsStorage": storage,
         "KEY_VAULT_URL": services["vault"],
         "PUBLIC_API_URL": f"{host_url}/api",
-        "PORTAL_URL": portal_url or f"{host_url}/portal",
+        "PORTAL_URL": portal_url or f"{services['control']}/portal",
         "LOGIN_URL": services["login"],
         "SIGN_IN_URL": services["control"],
         "ARM_URL": services["arm"],

@@ -11,9 +11,10 @@ import asyncio
 import contextlib
 import html
 import socket
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
 from starlette.responses import HTMLResponse
@@ -152,6 +153,9 @@ class Sandbox:
             if path == "/":
                 await HTMLResponse(self._overview())(scope, receive, send)
                 return
+            if path.rstrip("/") == "/portal":
+                await HTMLResponse(_landing(dict(parse_qsl(scope["query_string"].decode()))))(scope, receive, send)
+                return
             for prefix, app in prefixes:
                 if path.lower().startswith(prefix):
                     await app(scope, receive, send)
@@ -175,11 +179,24 @@ class Sandbox:
             f"<tr><td>{html.escape(name)}</td><td><code>{html.escape(url)}</code></td></tr>"
             for name, url in self.urls.items()
         )
-        return (
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Sandbox</title>'
-            "<style>body{font:16px system-ui,sans-serif;margin:2rem}td{padding:.2rem 1rem .2rem 0}</style>"
-            f"<h1>The Microsoft cloud on this machine</h1><table>{places}</table><ul>{rows}</ul></html>"
-        )
+        return _page("The Microsoft cloud on this machine", f"<table>{places}</table><ul>{rows}</ul>")
+
+
+def _landing(query: Mapping[str, str]) -> str:
+    """Where a sign-in ends while there is no portal: what the application's redirect says, in words."""
+    if "error" in query:
+        said = f"<p>{html.escape(query.get('message', ''))}</p><p><code>{html.escape(query['error'])}</code></p>"
+        return _page("The sign-in failed", said)
+    return _page("You are signed in", "<p>Close this page and go on with <code>POST /connections/{id}/test</code>.</p>")
+
+
+def _page(title: str, body: str) -> str:
+    """A plain page; `body` is HTML."""
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        "<style>body{font:16px system-ui,sans-serif;margin:2rem}td{padding:.2rem 1rem .2rem 0}</style>"
+        f"<h1>{title}</h1>{body}</html>"
+    )
 
 
 def _by_host(services: dict[str, Service], default: Service | None) -> ASGIApp:

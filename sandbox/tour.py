@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 
 from sandbox.demo import Demo, DemoError, say
+from sandbox.up import Ports
 
 VM = "Microsoft.Compute/virtualMachines"
 
@@ -67,7 +68,7 @@ class Tour(Demo):
         for device in (await self.call(self.api, "GET", query))["value"]:
             if device.get("powerState") == "running":
                 return dict(device)
-        raise DemoError("Contoso has no running machine that is available")
+        raise DemoError("no machine of Contoso is listed as running and available; is Contoso connected and mapped?")
 
     async def alert(self, device: dict[str, Any], state: str) -> dict[str, Any]:
         """The newest alert of a device in a state."""
@@ -103,11 +104,11 @@ async def run(host_url: str, control_url: str) -> None:
 def main() -> None:
     """Read the arguments and walk."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.tour", description=__doc__)
-    parser.add_argument("--host", default="http://localhost:7071")
-    parser.add_argument("--control", default="http://localhost:8400")
-    arguments = parser.parse_args()
+    parser.add_argument("--port-base", type=int, default=0, help="the one that the demo was started with")
+    base = parser.parse_args().port_base
+    ports = Ports.above(base) if base else Ports()
     try:
-        asyncio.run(run(arguments.host, arguments.control))
+        asyncio.run(run(f"http://localhost:{ports.host}", f"http://localhost:{ports.sandbox}"))
     except httpx.ConnectError:
         sys.exit("Nothing answers there. Start `make demo` in another terminal and wait until it is ready.")
     except DemoError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ctypes
 import os
 import signal
 import socket
@@ -28,6 +29,8 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 12.0
 """Longer than the grace the host gives its running functions."""
 KEPT_LINES = 20
+PR_SET_PDEATHSIG = 1
+HIGHEST_BASE = 65_500
 COLOURS = {"azurite": 36, "sandbox": 35, "host": 32, "demo": 33}
 
 
@@ -66,6 +69,11 @@ class Child:
     lines: deque[str] = field(default_factory=lambda: deque(maxlen=KEPT_LINES))
 
 
+def _end_with_parent() -> None:
+    """In a child, before its program runs: be terminated when the parent is gone, however it went (prctl(2))."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class System:
     """The children, started in order and stopped in reverse."""
 
@@ -94,6 +102,7 @@ class System:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent if sys.platform == "linux" else None,
         )
         child = Child(name, process)
         self.children.append(child)
@@ -159,7 +168,10 @@ def check_ports(ports: Sequence[int]) -> None:
             except OSError:
                 taken.append(str(port))
     if taken:
-        raise FailedError(f"Ports in use: {', '.join(taken)}. Stop what uses them, or choose others: --port-base 18400")
+        raise FailedError(
+            f"Ports in use: {', '.join(taken)}. Does another demo still run? Stop what uses them, or choose others: "
+            'make demo ARGS="--port-base 18400"'
+        )
 
 
 async def start_storage(system: System) -> str:
@@ -188,16 +200,16 @@ async def _open(port: int) -> bool:
     return True
 
 
-async def start_sandbox(system: System, client: httpx.AsyncClient, world: str) -> dict[str, Any]:
+async def start_sandbox(system: System, client: httpx.AsyncClient, scenario: str) -> dict[str, Any]:
     """Start the simulated cloud; its world as `GET /_sandbox/world` describes it."""
-    more = {"SANDBOX_PORT": str(system.ports.sandbox), "SANDBOX_STATE": str(system.state), "SANDBOX_WORLD": world}
+    more = {"SANDBOX_PORT": str(system.ports.sandbox), "SANDBOX_STATE": str(system.state), "SANDBOX_WORLD": scenario}
     child = await system.start("sandbox", [sys.executable, "-m", "sandbox"], {**os.environ, **more})
     found: dict[str, Any] = {}
 
     async def answers() -> bool:
         with contextlib.suppress(httpx.TransportError):
             answer = await client.get(f"{system.control}/world")
-            if answer.is_success and answer.json()["scenario"] == world:
+            if answer.is_success and answer.json()["scenario"] == scenario:
                 found.update(answer.json())
         return bool(found)
 
@@ -233,6 +245,8 @@ async def seed(system: System) -> None:
 
 def summary(system: System, world: Mapping[str, Any], *, host: bool, written: Path) -> str:
     """What is where, who can sign in, and how to call the API by hand."""
+    base = "" if system.ports == Ports() else f"--port-base {system.ports.sandbox}"
+    tour = f' ARGS="{base}"' if base else ""
     lines = ["", f"  {world['partner']['name']} and {len(world['tenants'])} client tenants, on this machine:", ""]
     if host:
         lines += [
@@ -251,22 +265,32 @@ def summary(system: System, world: Mapping[str, Any], *, host: bool, written: Pa
             "  A token, and a call with it:",
             f"    TOKEN=$(curl -s {system.control}/tokens -d {who} | {take})",
             f'    curl -s -H "Authorization: Bearer $TOKEN" {system.host_url}/api/me',
+            "",
+            f"  The main job, step by step: make tour{tour}",
         ]
     else:
-        lines += ["", f"  The application's settings are in {written}: start `func start` or `python -m sandbox.host`."]
+        lines += [
+            "",
+            f"  The application's settings are in {written}:",
+            "  start `func start`, or `.venv/bin/python -m sandbox.host`, in this folder.",
+        ]
     return "\n".join([*lines, "", "  Ctrl-C stops everything.", ""])
 
 
 async def run(arguments: argparse.Namespace) -> None:
     """Start everything, say so, and wait for a signal or a death. Raises FailedError."""
-    ports = Ports.above(arguments.port_base) if arguments.port_base else Ports()
+    base: int = arguments.port_base
+    if not 0 <= base <= HIGHEST_BASE:
+        raise FailedError(f"--port-base takes a port up to {HIGHEST_BASE}.")
+    ports = Ports.above(base) if base else Ports()
     with_host = not (arguments.only_sandbox or arguments.no_host)
-    system = System(ports, arguments.state.resolve(), arguments.directory.resolve())
+    check_ports(ports.used(host=with_host))
+    usual = Path(".run", str(base)) if base else Path(".run")
+    system = System(ports, (arguments.state or usual).resolve(), arguments.directory.resolve())
     system.state.mkdir(parents=True, exist_ok=True)
     (system.state / "timers.json").unlink(missing_ok=True)
-    check_ports(ports.used(host=with_host))
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     starting = asyncio.create_task(_start(system, arguments, with_host=with_host))
     waiting = [asyncio.create_task(stopped.wait()), asyncio.create_task(system.died.wait())]
@@ -290,7 +314,8 @@ async def run(arguments: argparse.Namespace) -> None:
 async def _start(system: System, arguments: argparse.Namespace, *, with_host: bool) -> str:
     async with httpx.AsyncClient(timeout=10, trust_env=False) as client:
         storage = await start_storage(system)
-        world = await start_sandbox(system, client, arguments.world)
+        scenario = "default" if arguments.world == "empty" else arguments.world
+        world = await start_sandbox(system, client, scenario)
         settings = QUICK | app_settings(world, storage, system.host_url, system.state / "ca.pem")
         folder = system.directory if arguments.only_sandbox else system.state
         written = folder / "local.settings.json"
@@ -305,14 +330,21 @@ async def _start(system: System, arguments: argparse.Namespace, *, with_host: bo
 def main() -> None:
     """Read the arguments and run until stopped."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.up", description=__doc__)
-    parser.add_argument("--world", default="default", choices=["default", "empty", "outage"])
+    parser.add_argument(
+        "--world",
+        default="default",
+        choices=["default", "empty", "outage"],
+        help="empty: the clients are there, but nothing is connected yet",
+    )
     parser.add_argument(
         "--only-sandbox", action="store_true", help="no host; writes local.settings.json for `func start`"
     )
     parser.add_argument("--no-host", action="store_true", help="no host; its settings go into the state folder")
     parser.add_argument("--port-base", type=int, default=0, help="take ports from here on instead of the usual ones")
-    parser.add_argument("--state", type=Path, default=Path(".run"), help="folder of certificates and run-time files")
-    parser.add_argument("--no-seed", action="store_true", help="open on the wizard instead of a living system")
+    parser.add_argument(
+        "--state", type=Path, help="folder of certificates and run-time files, .run unless ports are moved"
+    )
+    parser.add_argument("--no-seed", action="store_true", help="connect nothing: the same as --world empty")
     parser.add_argument("--composition", default="shared.app", help="see python -m sandbox.host")
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="where function_app.py lies")
     try:

@@ -14,6 +14,7 @@ import pytest_asyncio
 from functions import API
 from functions.routing import MAX_BODY_BYTES, GuardedRoute
 from sandbox.host import Host
+from sandbox.server import Sandbox
 from tests.app_fixtures import ApiFor
 from tests.errors import error_of
 from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
@@ -58,7 +59,7 @@ async def test_the_served_document_lists_exactly_the_registered_routes(nobody: h
     }
     assert listed == registered
     others = {getattr(route, "path", "") for route in API.routes if not isinstance(route, GuardedRoute)}
-    assert others == {"/api/openapi.json", "/api/docs"}
+    assert others == {"/api/openapi.json", "/api/docs", "/api/docs/static"}
 
 
 async def test_every_route_is_served_by_a_function_of_its_own_area(host: Host) -> None:
@@ -220,11 +221,12 @@ async def test_an_answer_is_neither_cached_nor_sniffed(nobody: httpx.AsyncClient
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_only_the_portals_origin_may_call_from_a_browser(nobody: httpx.AsyncClient, host: Host) -> None:
+async def test_only_the_portals_origin_may_call_from_a_browser(nobody: httpx.AsyncClient, sandbox: Sandbox) -> None:
+    portal = sandbox.urls["control"]
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,if-match"}
-    allowed = await nobody.options("/sites/a", headers={"Origin": host.url, **asked})
+    allowed = await nobody.options("/sites/a", headers={"Origin": portal, **asked})
     assert allowed.status_code == 200
-    assert allowed.headers["access-control-allow-origin"] == host.url
+    assert allowed.headers["access-control-allow-origin"] == portal
     refused = await nobody.options("/sites/a", headers={"Origin": "https://evil.example", **asked})
     assert "access-control-allow-origin" not in refused.headers
     plain = await nobody.get("/service/version", headers={"Origin": "https://evil.example"})
@@ -401,4 +403,9 @@ async def test_if_match_on_what_is_not_there_fails(fresh_alice: httpx.AsyncClien
 async def test_the_documentation_page_is_served(nobody: httpx.AsyncClient) -> None:
     page = await nobody.get("/docs")
     assert page.status_code == 200
-    assert "/api/openapi.json" in page.text
+    assert "http" not in page.text.replace("https://cdn", "http"), "it needs nothing from elsewhere"
+    assert "url: 'openapi.json'" in page.text
+    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
+        assert f"docs/static/{name}" in page.text
+        assert (await nobody.get(f"/docs/static/{name}")).status_code == 200
+    assert (await nobody.get("/docs/static/../../openapi.py")).status_code == 404
