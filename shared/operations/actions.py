@@ -97,9 +97,25 @@ async def start(
     except BaseException:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
         raise
-    # Accepted from here on: a message that cannot be sent now is sent by shared/sweep.py, and the device stays taken.
-    await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
+    # Killed from here on, it is accepted: shared/sweep.py sends the message. Who is told of a failure may ask again.
+    try:
+        await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
+    except BaseException:
+        await _withdraw(app, operation)
+        await app.tables.delete(GUARDS, guard.changed(etag=None))
+        raise
     return operation
+
+
+async def _withdraw(app: App, operation: Operation) -> None:
+    """End what was not put in line, so that a message that was sent after all finds nothing to do."""
+    error = {"code": "neverBegun", "message": "It could not be put in line. Ask for it again."}
+    values = {"status": "canceled", "error": error, "last_updated_at": app.clock.now()}
+    await app.tables.update(
+        progress.OPERATIONS,
+        *progress.OPERATIONS.key(operation),
+        lambda current: current.changed(**values) if current.status == "notStarted" else None,
+    )
 
 
 async def _present_state(app: App, found: Shown) -> str | None:
