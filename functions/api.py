@@ -25,6 +25,11 @@ from shared.errors import MicrosoftError, TenantryError, TooManyRequests
 from shared.version import VERSION
 
 log = logging.getLogger("tenantry.api")
+DESCRIPTION = (
+    "Every client's Azure resources with their health, the tickets they cause, and the actions on them. "
+    "Send an Entra ID access token of the service provider's tenant; `GET /me` says what it allows. "
+    "Errors have one shape and say what to do; long work answers 202 with an operation to ask for."
+)
 _CODES = {400: "invalidInput", 401: "unauthenticated", 404: "notFound", 405: "methodNotAllowed", 413: "tooLarge"}
 
 
@@ -193,7 +198,7 @@ def _add_documentation(api: FastAPI) -> None:
 
 def _document(api: FastAPI) -> dict[str, Any]:
     """The OpenAPI document, with the error shape on every route and Entra ID as the security scheme."""
-    document = get_openapi(title=api.title, version=api.version, routes=api.routes, description=__doc__)
+    document = get_openapi(title=api.title, version=api.version, routes=api.routes, description=DESCRIPTION)
     components = document.setdefault("components", {})
     components["securitySchemes"] = {"entra": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
     schemas = components.setdefault("schemas", {})

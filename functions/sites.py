@@ -9,7 +9,7 @@ from pydantic import Field
 
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
-from shared import site_import, sites
+from shared import health, site_import, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
 from shared.app import App
 from shared.errors import InvalidInput, NotFound, UnsupportedMediaType
@@ -128,11 +128,15 @@ async def delete_site(
 async def map_site(
     app: AppDep, caller: Caller, request: Request, response: Response, site_id: SiteId, body: Mapping
 ) -> dict[str, Any]:
-    """Let a site stand for a synced tenant. 409 when the tenant is not synced, or another site has a subscription."""
+    """Let a site stand for a synced tenant; its devices are read at once.
+
+    409 when the tenant is not synced, or another site has a subscription.
+    """
     etag = check_if_match(request, await sites.get(app, site_id))
     site = await sites.map_tenant(
         app, site_id, body.tenant_id, body.subscription_ids, by=caller, etag=etag, **_why(request, body)
     )
+    await health.poll_all(app, body.tenant_id)
     return await _shown(app, response, site)
 
 

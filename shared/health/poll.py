@@ -40,9 +40,13 @@ CLAIMED_PAUSE_SECONDS = 5.0
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
-async def poll_all(app: App) -> int:
-    """Enqueue one job per subscription that is polled; gives their number."""
-    wanted = [place for place in await places.every(app) if not place.not_polled]
+async def poll_all(app: App, tenant_id: str | None = None) -> int:
+    """Enqueue one job per subscription that is polled (of one tenant, if named); gives their number."""
+    wanted = [
+        place
+        for place in await places.every(app)
+        if not place.not_polled and tenant_id in (None, place.subscription.tenant_id)
+    ]
     await app.queues.send_all([jobs.PollSubscription(subscription_id=p.subscription.id) for p in wanted])
     return len(wanted)
 
