@@ -48,7 +48,7 @@ async def measure(size: Size, rounds: int) -> dict[str, Any]:
             # The setup's caches and memory are not the poll's.
             await stage.start_host()
             async with Floor(stage, in_flight()) as floor:
-                first = await cycle.run(stage)
+                first = await cycle.run(stage, stage.complete)
                 await cycle.run(stage)
                 unchanged = [await _pair(stage, floor) for _ in range(rounds)]
                 changed = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -48,20 +49,19 @@ def _kind(url: str) -> str:
     return next((name for part, name in names.items() if path.endswith(part)), path)
 
 
-async def run(stage: Stage) -> Cycle:
-    """Run the timer `poll_resource_health` and wait until its jobs are done."""
+async def run(stage: Stage, begin: Callable[[], Awaitable[None]] | None = None) -> Cycle:
+    """Run the timer `poll_resource_health`, or what else begins a cycle, and wait until its jobs are done."""
     before = (await stage.control("GET", "/requests", params={"service": "arm", "since": 10**9}))["last"]
     started, cpu = datetime.now(UTC), stage.cpu()
-    begin = time.perf_counter()
-    url = f"{stage.system.host_url}/admin/functions/poll_resource_health"
-    (await stage.http.post(url, json={"input": ""})).raise_for_status()
+    began = time.perf_counter()
+    await (begin or stage.tick)()
     ended = await _drained(stage, QUEUES[0], seen=False)
     await _drained(stage, QUEUES[1], seen=True)
     spent = {name: round(now - cpu[name], 2) for name, now in stage.cpu().items()}
     recorded = await stage.control("GET", "/requests", params={"service": "arm", "since": before})
     rows: list[dict[str, Any]] = recorded["requests"]
     return Cycle(
-        seconds=ended - begin,
+        seconds=ended - began,
         urls=[row["url"] for row in rows],
         refused=sum(row["status"] != 200 for row in rows),
         written=await _written(stage, started),

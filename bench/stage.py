@@ -47,6 +47,8 @@ class Stage:
         self.tables = TableServiceClient.from_connection_string(storage)
         self.queues = QueueServiceClient.from_connection_string(storage)
         self.api = httpx.AsyncClient(base_url=f"{system.host_url}/api", timeout=120)
+        self.connection = ""
+        """Id of the connection, once it is made."""
 
     @property
     def authority(self) -> Path:
@@ -82,6 +84,15 @@ class Stage:
             self.system.children.remove(child)
         settings = app_settings(self.world, self.storage, self.system.host_url, self.authority) | HOST_SETTINGS
         await up.start_host(self.system, self.http, settings, "shared.app")
+
+    async def complete(self) -> None:
+        """Make the connection active: every subscription is polled, for the first time."""
+        await self.call("POST", f"/connections/{self.connection}/complete")
+
+    async def tick(self) -> None:
+        """Run the timer `poll_resource_health` now."""
+        url = f"{self.system.host_url}/admin/functions/poll_resource_health"
+        (await self.http.post(url, json={"input": ""})).raise_for_status()
 
     def host_memory(self) -> float:
         """Peak resident memory of the host so far, MiB."""
@@ -120,9 +131,9 @@ def _free_base() -> int:
 
 @contextlib.asynccontextmanager
 async def staged(size: Size, state: Path) -> AsyncIterator[Stage]:
-    """A system with a world of that size: connected, every tenant synced and mapped, nothing polled yet.
+    """A system with a world of that size: every tenant synced and mapped, nothing polled yet.
 
-    `state` is an empty folder for certificates.
+    Polling begins when the connection is completed. `state` is an empty folder for certificates.
     """
     system = up.System(up.Ports.above(_free_base()), state, ROOT)
     async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
@@ -166,4 +177,4 @@ async def _install(stage: Stage) -> None:
     imported = await stage.call("POST", "/sites/import", content="\n".join(lines).encode(), headers=headers)
     if any(row.get("error") for row in imported["value"]):
         raise RuntimeError(f"the import failed: {imported['value'][0]}")
-    await stage.call("POST", f"/connections/{connection['id']}/complete")
+    stage.connection = connection["id"]
