@@ -45,6 +45,14 @@ async def test_the_first_page_says_what_is_where(sandbox: Sandbox, http: httpx.A
         assert url in page
 
 
+async def test_a_sign_in_ends_on_a_page_that_says_how_it_went(sandbox: Sandbox, http: httpx.AsyncClient) -> None:
+    page = f"{sandbox.urls['control']}/portal/"
+    assert "You are signed in" in (await http.get(page, params={"connection": "c"})).text
+    failed = (await http.get(page, params={"error": "wrongTenant", "message": "Sign in <there>."})).text
+    assert "The sign-in failed" in failed
+    assert "Sign in &lt;there&gt;." in failed
+
+
 async def test_a_further_tls_port_serves_by_name_alone(tmp_path: Path) -> None:
     with_port = Sandbox(0, tmp_path)
     free = with_port.port

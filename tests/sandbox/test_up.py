@@ -27,11 +27,8 @@ def free_base() -> int:
     """A base above which every port of a system is free now."""
     for _ in range(100):
         base = random.randrange(20_000, 30_000, 50)
-        try:
-            check_ports(Ports.above(base).used(host=True))
-        except FailedError:
-            continue
-        return base
+        if _all_free(base):
+            return base
     raise AssertionError("no free ports")
 
 
@@ -113,6 +110,44 @@ async def test_the_sandbox_alone_writes_the_settings_that_func_start_reads(tmp_p
     process.terminate()
     await process.communicate()
     assert process.returncode == 0
+
+
+async def test_nothing_outlives_it_however_it_ends(tmp_path: Path, start: Start) -> None:
+    base = free_base()
+    app = ("--directory", str(APP), "--composition", "", "--no-seed")
+    process = await start("--port-base", str(base), "--state", str(tmp_path), *app)
+    await read_until(process, "Ctrl-C")
+    process.kill()
+    await process.communicate()
+    async with asyncio.timeout(20):
+        while not _all_free(base):
+            await asyncio.sleep(0.05)
+
+
+def _all_free(base: int) -> bool:
+    try:
+        check_ports(Ports.above(base).used(host=True))
+    except FailedError:
+        return False
+    return True
+
+
+async def test_a_refused_start_leaves_the_running_system_alone(tmp_path: Path, start: Start) -> None:
+    (tmp_path / "timers.json").write_text("{}")
+    base = free_base()
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", base))
+        taken.listen()
+        process = await start("--port-base", str(base), "--state", str(tmp_path))
+        await process.communicate()
+    assert (tmp_path / "timers.json").exists()
+
+
+async def test_a_port_base_that_cannot_be_is_one_clear_line(start: Start) -> None:
+    process = await start("--port-base", "70000")
+    output, _ = await process.communicate()
+    assert process.returncode == 1
+    assert output.decode().strip() == "--port-base takes a port up to 65500."
 
 
 async def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, start: Start) -> None:
