@@ -17,7 +17,7 @@ from pydantic import Field
 
 from shared.access import Principal
 from shared.app import App
-from shared.errors import Conflict, InvalidInput, TooManyRequests
+from shared.errors import Conflict, InvalidInput, PreconditionFailed, TooManyRequests
 from shared.store.tables import Kind, Record
 
 LIFE = timedelta(hours=24)
@@ -87,7 +87,7 @@ async def once(
         return _repeat(earlier, mine)
     try:
         mine = await (app.tables.insert(ANSWERS, mine) if earlier is None else app.tables.put(ANSWERS, mine))
-    except Conflict as error:
+    except (Conflict, PreconditionFailed) as error:
         raise TooManyRequests("The first request with this key is still running.", retry_after=1) from error
     try:
         response = await handle(request)

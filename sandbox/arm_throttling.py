@@ -30,7 +30,6 @@ VM_UPDATE = Limit(12, 4 / 60)
 """start, restart, powerOff of one virtual machine; deallocate has a bucket of the same size of its own."""
 VM_READ = Limit(36, 12 / 60)
 VM_LIST = Limit(900, 300 / 60)
-OPERATION_READ = Limit(45, 15 / 60)
 GRAPH_QUERY = Limit(15, 3)
 
 

@@ -104,6 +104,7 @@ class Announce(Job):
     site_ids: list[str] | None = None
     """Sites it concerns; None: every sink."""
     data: dict[str, Any] = {}
+    """The API's own view of it; times may be times, the message writes them as the API does."""
 
 
 class Deliver(Job):

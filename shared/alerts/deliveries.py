@@ -293,6 +293,9 @@ async def again(app: App, row: Delivery) -> None:
         last_error=None,
         sink_off=False,
     )
+    # The timer finds it if we are killed before the message is sent; a second message does nothing.
+    due = fresh.due_at + timedelta(seconds=SHORT_WAIT)
+    await app.tables.put(DUES, Due(due_at=due, sink_id=row.sink_id, delivery_id=row.id))
     await app.tables.put(DELIVERIES, fresh)
     await app.queues.send(Deliver(sink_id=row.sink_id, delivery_id=row.id))
 

@@ -17,8 +17,6 @@ from shared.devices.places import Place
 from shared.errors import Conflict, NotFound
 
 State = Literal["open", "closed", "suppressed"]
-READ_AT_ONCE = 100
-"""Rows of a month read at a time."""
 TICKETS_AT_ONCE = 32
 
 

@@ -35,7 +35,6 @@ LIVE = frozenset({"active", "expiring"})
 """States of a GDAP relationship in which its roles count."""
 RELATIONSHIPS_LOOKED_AT = 50
 RELATIONSHIPS_AT_ONCE = 8
-SIGN_IN_AGAIN = "Sign in again with Generate Token."
 
 
 class Check(BaseModel):

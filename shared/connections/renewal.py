@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime
-from typing import Any
 
 from shared.app import App
-from shared.clock import rfc3339
 from shared.connections.record import CONNECTIONS, Connection, every, view
 from shared.connections.signing_in import forget_old_sign_ins
 from shared.errors import MicrosoftError, NeedsConsent, PreconditionFailed, TenantryError
@@ -69,7 +66,8 @@ async def _mark_and_announce(app: App, connection_id: str, error: NeedsConsent) 
             event="tenantry.connection.needsConsent",
             event_id=f"{connection_id}-{int(marked.needs_consent_since.timestamp() * 1000)}",
             subject=connection_id,
-            data=_plain(view(marked)),
+            # The list of permissions would only fill the message.
+            data={name: value for name, value in view(marked).items() if name != "permissions"},
         )
     )
     await app.tables.update(
@@ -118,12 +116,3 @@ async def _use_refresh_token(app: App, connection: Connection) -> tuple[str, str
     scope = f"{app.settings.resources['graph']}/.default"
     tokens = await app.identity.exchange(stored, connection.partner_tenant_id, scope)
     return stored, tokens.refresh_token
-
-
-def _plain(shown: dict[str, Any]) -> dict[str, Any]:
-    """A view with its times as text, as a queue message carries it."""
-    return {
-        name: rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in shown.items()
-        if name != "permissions"
-    }

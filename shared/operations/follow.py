@@ -7,12 +7,11 @@ state) -> an end. A job that must wait stores where it stands and puts its succe
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from shared import audit, capabilities, connections, progress, tenants
 from shared.app import App
-from shared.clock import rfc3339
 from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
 from shared.jobs import Announce, FollowOperation, PollSubscription
 from shared.microsoft import compute
@@ -213,7 +212,7 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
             event_id=f"{operation.id}|completed",
             subject=plan.device_id,
             site_ids=operation.site_ids,
-            data=_plain(progress.view(operation)),
+            data=progress.view(operation),
             correlation_id=operation.correlation_id,
         )
     )
@@ -278,8 +277,3 @@ def _capability(plan: Plan) -> capabilities.Capability:
 
 def _failure(error: MicrosoftError) -> Failure:
     return Failure(code=error.remote_code or error.code, message=error.message, fix=error.fix)
-
-
-def _plain(shown: dict[str, Any]) -> dict[str, Any]:
-    """What fits a queue message: times as text."""
-    return {key: rfc3339(value) if isinstance(value, datetime) else value for key, value in shown.items()}

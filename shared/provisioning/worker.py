@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-from datetime import datetime
 from typing import Any
 
 from shared import connections, progress, sites, tenants
 from shared.app import App
-from shared.clock import rfc3339
 from shared.errors import MicrosoftError, NeedsConsent, NotFound
 from shared.jobs import Announce, ProvisionTenant, UnsyncTenant
 from shared.provisioning import waiting
@@ -155,16 +152,6 @@ async def _announce(app: App, tenant: Tenant) -> None:
             event_id=digest[:32],
             subject=tenant.id,
             site_ids=[site.id for site in mapped],
-            data=_plain(tenants.view(app.settings, tenant, count)),
+            data=tenants.view(app.settings, tenant, count),
         )
     )
-
-
-def _plain(shown: dict[str, Any]) -> dict[str, Any]:
-    """What the API shows, with times as text, for a message."""
-
-    def text(value: object) -> str:
-        return rfc3339(value) if isinstance(value, datetime) else str(value)
-
-    plain: dict[str, Any] = json.loads(json.dumps(shown, default=text))
-    return plain

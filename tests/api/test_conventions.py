@@ -403,9 +403,9 @@ async def test_if_match_on_what_is_not_there_fails(fresh_alice: httpx.AsyncClien
 async def test_the_documentation_page_is_served(nobody: httpx.AsyncClient) -> None:
     page = await nobody.get("/docs")
     assert page.status_code == 200
-    assert "http" not in page.text.replace("https://cdn", "http"), "it needs nothing from elsewhere"
+    assert "http" not in page.text, "it needs nothing from elsewhere"
     assert "url: 'openapi.json'" in page.text
     for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
         assert f"docs/static/{name}" in page.text
         assert (await nobody.get(f"/docs/static/{name}")).status_code == 200
-    assert (await nobody.get("/docs/static/../../openapi.py")).status_code == 404
+    assert (await nobody.get("/docs/static/..%2f__init__.py")).status_code == 404, "nothing beside the folder is served"

@@ -7,13 +7,14 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 from azure.core.exceptions import AzureError
 
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from shared import jobs
-from shared.alerts import lease, work
+from shared.alerts import deliveries, lease, sinks, work
 from shared.alerts.records import ALERTS, OPEN, alert_id, closed_key
 from shared.app import App
 from shared.devices import EVENT_PREFIX, EVENTS, Change, Device, Health, HealthEvent, Status, device_id
@@ -123,3 +124,23 @@ async def test_closing_a_subscription_survives_the_same(estate: Estate) -> None:
         assert closed is not None, writes
         assert closed.close_reason == "siteUnmapped"
         assert await heard(estate, opening.device_id) == ["opened", "opened", "closed", "closed"], writes
+
+
+async def test_a_redelivery_cut_off_before_its_message_is_sent_by_the_timer(estate: Estate) -> None:
+    machine = event(estate, 1, "unavailable", 0)
+    await estate.app.tables.put(EVENTS, machine)
+    await work.run_apply(estate.app, jobs.ApplyEvents(subscription_id=estate.cloud().id))
+    await estate.settle(30)
+    sink = (await sinks.every(estate.app))[0]
+    [sent] = await deliveries.of_sink(estate.app, sink.id)
+    assert sent.state == "delivered"
+    before = len(await estate.received())
+    # Two writes reach the storage: the pointer for the timer, and the row. The message does not.
+    with pytest.raises(AzureError):
+        await deliveries.again(mortal(estate.app, 2), sent)
+    await estate.settle(10)
+    assert len(await estate.received()) == before
+    await estate.advance(deliveries.SHORT_WAIT + 1)
+    await deliveries.deliver_due(estate.app)
+    await estate.settle(30)
+    assert len(await estate.received()) == before + 1
