@@ -49,12 +49,12 @@ format: $(VENV)/.stamp ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure poll cycles beside the floor; prints a table and writes JSON
+bench: setup ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries with kills (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade requirements.in -o requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --upgrade -c requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade -c requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
 	$(BIN)/npm install --package-lock-only --ignore-scripts --loglevel=error
 
 clean: ## Remove everything that was installed or made
