@@ -7,7 +7,7 @@ with items is worked out from them when it is read, and written down by whoever 
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import Field
@@ -18,6 +18,8 @@ from shared.errors import Conflict, NotFound
 from shared.store.tables import TRANSACTION_LIMIT, Kind, Record, insert
 
 Status = Literal["notStarted", "running", "succeeded", "failed", "canceled", "outcomeUnknown"]
+CLOCKS_DIFFER = timedelta(days=2)
+"""How far ahead of ours another worker's clock may be."""
 TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "outcomeUnknown"})
 
 
@@ -167,10 +169,13 @@ async def set_item(
     await update(app, operation_id, status=ended, error=message, percent_complete=100)
 
 
-def partitions(app: App, *, months: int = 13) -> list[str]:
-    """Partitions that may hold operations, newest month first (retention is shorter than `months`)."""
-    now = app.clock.now()
-    year, month = now.year, now.month
+def partitions(now: datetime, *, months: int = 13) -> list[str]:
+    """Partitions that may hold operations, newest month first (retention is shorter than `months`).
+
+    At the end of a month the next one counts: a worker whose clock is ahead may have written there already.
+    """
+    latest = now + CLOCKS_DIFFER
+    year, month = latest.year, latest.month
     names = []
     for _ in range(months):
         names.append(f"{year:04d}{month:02d}")

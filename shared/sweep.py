@@ -11,11 +11,11 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from shared import audit, progress, tenants
+from shared import alerts, audit, hints, progress, tenants
 from shared.alerts.records import ALERTS, OPEN
 from shared.app import App
 from shared.connections import CONNECTIONS
-from shared.devices import Place, places, subscription_of
+from shared.devices import Place, places
 from shared.jobs import (
     CloseAlerts,
     ExportDevices,
@@ -36,19 +36,21 @@ LOST_AFTER = timedelta(minutes=2)
 """Nothing of an operation has begun by then."""
 HALF_SENT_AFTER = timedelta(minutes=20)
 """Some of its items have, and nothing was written since: longer than any queue or wait should take."""
-MONTHS = 2
-"""This and the last one: what was asked for shortly before midnight of the first is not forgotten."""
+MONTHS = 3
+"""This and the last one, and at times the next: what was asked for just before a month ended is not forgotten."""
 NEVER_BEGUN = {"code": "neverBegun", "message": "The service stopped before this was begun. Ask for it again."}
 
 
 async def resend(app: App) -> int:
     """Timer: send what was stored and never sent; gives the number of messages."""
     found: list[Job] = []
-    for month in progress.partitions(app, months=MONTHS):
+    for month in progress.partitions(app.clock.now(), months=MONTHS):
         rows = app.tables.query(OPERATIONS, month, where="status eq 'notStarted' or status eq 'running'")
         async for operation in rows:
             found += await _beginnings(app, operation)
     found += await _closings(app)
+    found += await alerts.retirements(app)
+    found += await hints.lost(app)
     if found:
         log.warning("%d messages that were never sent, or wait in a long line, are sent again", len(found))
     await app.queues.send_all(found)
@@ -173,8 +175,12 @@ BY_ITEM: dict[str, Begin] = {
 
 
 async def _closings(app: App) -> list[Job]:
-    """One job for each subscription that is out of sight and has open alerts all the same."""
-    owners = {subscription_of(a.device_id): a.subject.tenant_id async for a in app.tables.query(ALERTS, OPEN)}
+    """One job for each subscription that is out of sight and has open or silent alerts all the same."""
+    owners = {
+        alert.subject.subscription_id: alert.subject.tenant_id
+        async for alert in app.tables.query(ALERTS, OPEN)
+        if alert.kind == "device"
+    }
     if not owners:
         return []
     rows, around = await tenants.subscriptions(app), await places.directory(app)

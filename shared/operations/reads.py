@@ -63,7 +63,7 @@ async def listed(
     parameters = {f"s{number}": status for number, status in enumerate(statuses)}
     found: list[Operation] = []
     sight = Sight(app, caller)
-    for month in progress.partitions(app):
+    for month in progress.partitions(app.clock.now()):
         if above is not None and month > above[0]:
             continue
         after = above[1] if above is not None and month == above[0] else ""
