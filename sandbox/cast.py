@@ -54,6 +54,21 @@ API_ROLES = (
 )
 """App roles that the registration of Tenantry's API exposes."""
 
+EVENT_SENDERS = (
+    ("action-groups", "AzNS AAD Webhook", "461e8683-5575-4561-ac7f-899cc907d62a", "ActionGroupsSecureWebhook"),
+    (
+        "event-grid",
+        "Microsoft.EventGrid",
+        "4962773b-9cdb-44cf-a8bf-237846a00ab7",
+        "AzureEventGridSecureWebhookSubscriber",
+    ),
+)
+"""Microsoft's own applications that send events: name here, display name, client id, and their app role of the API.
+
+learn.microsoft.com/azure/azure-monitor/alerts/action-groups#configure-authentication-for-secure-webhook,
+learn.microsoft.com/azure/event-grid/scripts/powershell-webhook-secure-delivery-microsoft-entra-app
+"""
+
 GRAPH_SCOPES = (
     "Application.ReadWrite.All",
     "AppRoleAssignment.ReadWrite.All",
@@ -298,7 +313,7 @@ def _add_applications(world: World) -> None:
     api.exposes_scopes = ["user_impersonation"]
     api.exposes_roles = [
         {**first_party.app_role(role, world.guid("role", role)), "allowedMemberTypes": ["User", "Application"]}
-        for role in API_ROLES
+        for role in (*API_ROLES, *(role for *_, role in EVENT_SENDERS))
     ]
     portal = _application(
         world,
@@ -316,11 +331,33 @@ def _add_applications(world: World) -> None:
     grant_id = world.guid("grant", "tenantry-portal", "tenantry-api")
     ends = principals["tenantry-portal"].id, principals["tenantry-api"].id
     partner.grants[grant_id] = Grant(grant_id, *ends, "AllPrincipals", None, "user_impersonation")
+    _add_event_senders(world, principals["tenantry-api"].id)
     now = world.clock.now()
     for role in ("CloudDevices.Read", "Alerts.Manage"):
         row_id, role_id = world.guid("app-role", "daemon", role), world.guid("role", role)
         partner.app_role_assignments[row_id] = AppRoleAssignment(
             row_id, principals["daemon"].id, principals["tenantry-api"].id, role_id, now, now
+        )
+
+
+def _add_event_senders(world: World, api_id: str) -> None:
+    """EVENT_SENDERS in the provider's tenant, each with its app role of the API (`api_id`: service principal)."""
+    partner, now = world.partner, world.clock.now()
+    for name, display_name, client_id, role in EVENT_SENDERS:
+        app = Application(
+            app_id=client_id,
+            object_id=world.guid("application", name),
+            home_tenant_id=partner.id,
+            display_name=display_name,
+            multi_tenant=True,
+            redirect_uris=[],
+        )
+        world.applications[name] = app
+        row = ServicePrincipal(world.guid("sp", partner.id, client_id), client_id, display_name, now, now)
+        partner.service_principals[row.id] = row
+        row_id = world.guid("app-role", name, role)
+        partner.app_role_assignments[row_id] = AppRoleAssignment(
+            row_id, row.id, api_id, world.guid("role", role), now, now
         )
 
 

@@ -8,13 +8,15 @@ https://learn.microsoft.com/azure/service-health/resource-health-overview
 
 from __future__ import annotations
 
+import json
 import zlib
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote_plus
 
-from sandbox import arm_operations, arm_pages, arm_resources, azure_types
+from sandbox import arm_operations, arm_pages, arm_resources, azure_types, service_issues
 from sandbox.arm_access import require
+from sandbox.service_issues import ServiceIssue
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Health, Resource, Subscription, World
 
@@ -63,8 +65,7 @@ def add_routes(service: Service) -> None:
         resource = _resource(call)
         health, slot = _health(call, resource), _slot(call.world)
         entries = [status(resource, health, slot, expand=_expand(call))]
-        if impacting := _impacting(call.world, resource, health):
-            entries[0]["properties"]["serviceImpactingEvents"] = [impacting]
+        _add_issues(call.world, resource, entries[0])
         entries += [_past(resource, row) for row in resource.health_history if row is not health]
         return Reply({"value": entries})
 
@@ -76,7 +77,25 @@ def add_routes(service: Service) -> None:
     @service.route("GET", subscription_prefix + "/events")
     async def events(call: Call) -> Reply:
         subscription = _registered(call, require(call, call.params["sub"], "Microsoft.ResourceHealth/events/read"))
-        return Reply({"value": _events(call.world, subscription)})
+        issues = service_issues.of_subscription(call.world, subscription)
+        return Reply({"value": [service_issues.event(subscription, issue) for issue in issues]})
+
+    @service.route("GET", subscription_prefix + "/events/{event}")
+    async def event(call: Call) -> Reply:
+        subscription = _registered(call, require(call, call.params["sub"], "Microsoft.ResourceHealth/events/read"))
+        return Reply(service_issues.event(subscription, _issue(call, subscription)))
+
+    @service.route("GET", subscription_prefix + "/events/{event}/impactedResources")
+    async def impacted(call: Call) -> Reply:
+        action = "Microsoft.ResourceHealth/events/impactedResources/read"
+        subscription = _registered(call, require(call, call.params["sub"], action))
+        rows = service_issues.impacted(call.world, subscription, _issue(call, subscription))
+        return arm_pages.page_reply(call, [json.dumps(row) for row in rows])
+
+
+def _add_issues(world: World, resource: Resource, body: dict[str, Any]) -> None:
+    if impacting := service_issues.of_resource(world, resource):
+        body["properties"]["serviceImpactingEvents"] = impacting
 
 
 def status(resource: Resource, health: Health, slot: datetime, *, expand: bool) -> dict[str, Any]:
@@ -184,6 +203,7 @@ def _list(call: Call, subscription: Subscription, group: str | None) -> Reply:
         resource_id = resource.id.lower() if seed % 3 == 0 else resource.id
         segment = "AvailabilityStatueses" if seed % 5 == 0 else "availabilityStatuses"
         body["id"] = f"{resource_id}{_TAIL}/{segment}/current"
+        _add_issues(call.world, resource, body)
         return body
 
     rows = arm_pages.rows_of(
@@ -201,67 +221,13 @@ def _list(call: Call, subscription: Subscription, group: str | None) -> Reply:
     return arm_pages.page_reply(call, rows)
 
 
-def _events(world: World, subscription: Subscription) -> list[dict[str, Any]]:
-    """The incident of the scenario `outage`, for subscriptions with resources in its region.
-
-    Source: https://learn.microsoft.com/rest/api/resourcehealth/events/list-by-subscription-id
-    """
-    outage = world.extra.get("outage")
-    if outage is None or not any(row.location == outage["region"] for row in subscription.resources.values()):
-        return []
-    tracking, region = _tracking_id(world), azure_types.REGIONS[outage["region"]]
-    since = arm_pages.timestamp(outage["since"])
-    return [
-        {
-            "id": f"/subscriptions/{subscription.id}{_TAIL}/events/{tracking}",
-            "name": tracking,
-            "type": "/providers/Microsoft.ResourceHealth/events",
-            "properties": {
-                "eventType": "ServiceIssue",
-                "eventSource": "ServiceHealth",
-                "status": "Active",
-                "title": f"Multiple services - {region}",
-                "summary": "A part of the region is without power. Engineers are engaged.",
-                "level": "Critical",
-                "eventLevel": "Critical",
-                "isHIR": False,
-                "impactStartTime": since,
-                "lastUpdateTime": since,
-                "impact": [
-                    {
-                        "impactedService": "Virtual Machines",
-                        "impactedRegions": [{"impactedRegion": region, "status": "Active"}],
-                    }
-                ],
-            },
-        }
-    ]
-
-
-def _impacting(world: World, resource: Resource, health: Health) -> dict[str, Any] | None:
-    """The same incident as a resource's history names it."""
-    outage = world.extra.get("outage")
-    if outage is None or resource.location != outage["region"] or health.occurred != outage["since"]:
-        return None
-    since, region = arm_pages.timestamp(outage["since"]), azure_types.REGIONS[resource.location]
-    return {
-        "eventStartTime": since,
-        "eventStatusLastModifiedTime": since,
-        "correlationId": world.guid("outage", resource.location),
-        "status": {"value": "Active"},
-        "incidentProperties": {
-            "title": f"Multiple services - {region}",
-            "service": "Virtual Machines",
-            "region": region,
-            "incidentType": "outage",
-        },
-    }
-
-
-def _tracking_id(world: World) -> str:
-    """An incident's short name, as the service gives them: XXXX-XXX."""
-    letters = world.guid("outage").replace("-", "").upper()
-    return f"{letters[:4]}-{letters[4:7]}"
+def _issue(call: Call, subscription: Subscription) -> ServiceIssue:
+    """The event that a path names. Raises CloudError 404."""
+    wanted = call.params["event"].lower()
+    for issue in service_issues.of_subscription(call.world, subscription):
+        if issue.tracking_id.lower() == wanted:
+            return issue
+    raise CloudError(404, "EventNotFound", f"The event '{call.params['event']}' was not found.")
 
 
 def _registered(call: Call, subscription: Subscription) -> Subscription:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
 
-from sandbox import azure_types, cast
+from sandbox import azure_types, cast, service_issues
 from sandbox.azure_properties import DISK, NIC, PUBLIC_IP, VM
 from sandbox.directory import GLOBAL_ADMINISTRATOR
 from sandbox.wire import CloudError
@@ -254,7 +254,7 @@ def _empty(_world: World, _size: Size) -> None:
 
 
 def _outage(world: World, size: Size) -> None:
-    """The default world an hour into a regional incident: every reported resource of one region is unavailable."""
+    """The default world an hour into a regional service issue: every reported resource of one region is unavailable."""
     _default(world, size)
     reported = [r for s in world.subscriptions.values() for r in s.resources.values() if r.health is not None]
     region = Counter(resource.location for resource in reported).most_common(1)[0][0]
@@ -263,6 +263,7 @@ def _outage(world: World, size: Size) -> None:
         if resource.location == region and resource.power in (None, "running"):
             world.set_health(resource, platform_fault(since))
     world.extra["outage"] = {"region": region, "since": since}
+    service_issues.begin(world, region, since)
 
 
 def _scale(world: World, size: Size) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sandbox import azure_types, cast, scenarios
+from sandbox import action_groups, azure_types, cast, scenarios
 from sandbox.control.routes import Routes, fields, snake
 from sandbox.wire import Call, CloudError, Reply
 from sandbox.world import Health, Resource, Subscription, World
@@ -21,6 +21,7 @@ async def health(call: Call) -> Reply:
     """Change a resource's health; `reported: false` makes Resource Health forget it."""
     body = fields(call, "resourceId availabilityState reasonType context category summary at reported")
     resource = _resource(call, body)
+    before = resource.health
     if body.get("reported") is False:
         call.world.set_health(resource, None)
         return Reply({"resourceId": resource.id, "availabilityState": "notReported"})
@@ -35,6 +36,7 @@ async def health(call: Call) -> Reply:
         if name in body:
             setattr(row, snake(name), body[name])
     call.world.set_health(resource, row)
+    action_groups.tell(call.cloud, resource, before)
     return Reply({"resourceId": resource.id, "availabilityState": state})
 
 
@@ -54,8 +56,9 @@ async def resources(call: Call) -> Reply:
             raise CloudError(400, "BadPower", f"A virtual machine is one of {', '.join(POWER_STATES)}.")
         resource.power = body["power"]
         now = call.cloud.clock.now()
-        running = body["power"] in ("running", "starting")
+        running, before = body["power"] in ("running", "starting"), resource.health
         call.world.set_health(resource, scenarios.available(resource, now) if running else scenarios.customer_stop(now))
+        action_groups.tell(call.cloud, resource, before)
     if body.get("deleted"):
         del subscription.resources[resource.id.lower()]
     subscription.version += 1

@@ -37,22 +37,38 @@ def of(cloud: Cloud, kind: str) -> Receiver:
     return present[kind]
 
 
+async def _received(receiver: Receiver, call: Call) -> Reply:
+    """The receiver's own answer, counted."""
+    try:
+        reply = await receiver.receive(call)
+    except CloudError as error:
+        receiver.answers[error.status] += 1
+        raise
+    receiver.answers[reply.status] += 1
+    return reply
+
+
 def service(cloud: Cloud) -> Service:
     """Every receiver, as one ASGI application."""
     receivers = Service(cloud, "receivers", [], simulated=False)
 
     async def receive(call: Call) -> Reply:
         receiver = of(cloud, call.params["kind"].lower())
-        mood = receiver.mood_for_next()
+        mood = receiver.mood_for(call)
         if mood.delay_ms:
             await asyncio.sleep(mood.delay_ms / 1000)
         if mood.disconnect:
             receiver.record(call, 0, verified=receiver.verify(call))
+            receiver.answers[0] += 1
             raise Disconnect
         if mood.status >= 300:
             receiver.record(call, mood.status, verified=receiver.verify(call))
-            return Reply({"error": "The receiver was told to fail."}, mood.status, dict(mood.headers))
-        reply = await receiver.receive(call)
+            receiver.answers[mood.status] += 1
+            return Reply(receiver.failure(mood.status), mood.status, dict(mood.headers))
+        reply = await _received(receiver, call)
+        if mood.disconnect_after:
+            receiver.lost += 1
+            raise Disconnect
         if reply.status < 300 and mood.status != 200:
             reply.status = mood.status
         return reply

@@ -109,7 +109,8 @@ class Webhook(Receiver):
             self.tickets[key] = ticket
         note = f"{verb}: {data.get('statusReason') or data.get('status') or ''}".rstrip(": ")
         ticket.notes.append(note)
-        ticket.state = "closed" if verb == "closed" else "open" if verb == "opened" else ticket.state
+        if verb in ("opened", "closed"):
+            ticket.turn("closed" if verb == "closed" else "open")
 
 
 RECEIVER = Webhook
