@@ -99,10 +99,27 @@ def without(grant: Grant, site_ids: Iterable[str]) -> Grant | None:
 
 
 async def authenticate(app: App, authorization: str | None) -> Principal:
-    """The caller of a request, from its Authorization header.
+    """The caller of a request, from its Authorization header. Raises Unauthenticated."""
+    return await _principal(app, await _claims(app, authorization))
 
-    Checks signature, issuer, audience, expiry and tenant (learn.microsoft.com/entra/identity-platform/access-tokens).
-    Raises Unauthenticated.
+
+async def calling_application(app: App, authorization: str | None) -> tuple[str, frozenset[str]]:
+    """Client id (lower case) and app roles of the application that calls, without a person. Raises Unauthenticated.
+
+    A token with a delegated scope speaks for a person, whatever application asked for it
+    (learn.microsoft.com/entra/identity-platform/access-token-claims-reference: scp, azp, roles).
+    """
+    claims = await _claims(app, authorization)
+    if "scp" in claims:
+        raise Unauthenticated("The access token is a person's. This takes an application's own.")
+    roles = claims.get("roles")
+    return str(claims.get("azp") or "").lower(), frozenset(roles if isinstance(roles, list) else [])
+
+
+async def _claims(app: App, authorization: str | None) -> dict[str, Any]:
+    """The claims of a token, once signature, issuer, audience, expiry and tenant are checked.
+
+    learn.microsoft.com/entra/identity-platform/access-tokens. Raises Unauthenticated.
     """
     scheme, _, token = (authorization or "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -111,7 +128,7 @@ async def authenticate(app: App, authorization: str | None) -> Principal:
     try:
         header = jwt.get_unverified_header(token)
         key = await app.identity.signing_key(str(header.get("kid", "")))
-        claims = jwt.decode(
+        claims: dict[str, Any] = jwt.decode(
             token,
             key,
             algorithms=["RS256"],
@@ -124,7 +141,7 @@ async def authenticate(app: App, authorization: str | None) -> Principal:
         raise Unauthenticated(f"The access token is not valid: {error}. Sign in again.") from error
     if claims["tid"] != settings.api_tenant_id:
         raise Unauthenticated("The access token is of another tenant.")
-    return await _principal(app, claims)
+    return claims
 
 
 async def _principal(app: App, claims: dict[str, Any]) -> Principal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ from azure.core.exceptions import AzureError
 from shared.app import App
 from shared.jobs import Job
 from shared.store.queues import Queues
-from shared.store.tables import Kind, Record, Tables
+from shared.store.tables import Kind, Record, Tables, Write
 
 
 class Life:
@@ -52,6 +53,10 @@ class MortalTables(Tables):
     async def delete(self, kind: Kind[Any], record: Record) -> None:
         self._life.spend()
         await super().delete(kind, record)
+
+    async def transact(self, writes: Iterable[Write]) -> list[str]:
+        self._life.spend()
+        return await super().transact(writes)
 
 
 class MortalQueues(Queues):

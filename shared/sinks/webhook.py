@@ -6,44 +6,77 @@ github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import binascii
 import secrets
 from datetime import UTC
-from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-import httpx
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator
 from standardwebhooks.webhooks import Webhook
 
-from shared.errors import InvalidInput
 from shared.sinks import public_address
-from shared.sinks.contract import MAX_ERROR_CHARS, Message, Outlet, SinkError, SinkSettings
-from shared.version import VERSION
+from shared.sinks.contract import Message, Outlet, Receipt, SinkError, SinkSettings, no_choices, read_nothing, secret
+from shared.sinks.http import call, judge, pinned
 
 KIND = "webhook"
 TITLE = "Webhook (CloudEvents, Standard Webhooks signature)"
-TIMEOUT_SECONDS = 15
+TICKETS = False
+CONCURRENCY = 16
+PER_MINUTE = 12_000
+"""A bound of ours, so that one receiver does not take all connections; who wants fewer answers 429."""
 PREFIX = "whsec_"
 KEY_BYTES = range(24, 65)
 """Length of a key by Standard Webhooks."""
-MAX_RETRY_AFTER = 3600.0
 
 
 class Settings(SinkSettings):
-    """Where it is sent. The signing secret (`secret`, `whsec_` and base64 of 24 to 64 bytes) goes to the vault."""
+    """Where it is sent, and what it is signed with."""
+
+    HARMLESS: ClassVar = frozenset({"url"})  # the secret only signs: it is never sent
 
     url: Annotated[
-        str, Field(min_length=1, max_length=public_address.MAX_URL_CHARS, description="https, public address")
+        str,
+        Field(
+            min_length=1,
+            max_length=public_address.MAX_URL_CHARS,
+            title="URL",
+            description="Where events are posted: https, and an address on the public internet.",
+        ),
     ]
+    secret: Annotated[
+        SecretStr | None,
+        Field(
+            title="Signing secret",
+            description="whsec_ followed by the base64 of 24 to 64 random bytes. Leave it out to have one made, which "
+            "is shown once. The receiver checks signatures with it.",
+        ),
+    ] = None
+
+    @field_validator("secret")
+    @classmethod
+    def _a_key(cls, value: SecretStr | None) -> SecretStr | None:
+        text = secret(value)
+        if value is None:
+            return None
+        try:
+            key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+        except (binascii.Error, ValueError):
+            key = b""
+        if not text.startswith(PREFIX) or len(key) not in KEY_BYTES:
+            raise ValueError("It must be whsec_ followed by the base64 of 24 to 64 random bytes.")
+        return value
 
     def redacted(self) -> dict[str, Any]:
-        """Without the query, in which Logic Apps and others carry their key."""
+        """Scheme and host only: many receivers carry a key in the path or the query."""
         parts = urlsplit(self.url)
-        return {"url": parts._replace(query="...").geturl() if parts.query else self.url}
+        hidden = "/..." if parts.path.strip("/") or parts.query else parts.path
+        return {"url": f"{parts.scheme}://{parts.netloc}{hidden}"}
+
+    def confidential(self) -> list[str]:
+        """The URL too."""
+        return [*super().confidential(), self.url]
 
 
 def make_secret() -> str:
@@ -51,95 +84,53 @@ def make_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def check_secret(text: str) -> None:
-    """Raises InvalidInput unless it is a Standard Webhooks secret."""
-    try:
-        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        key = b""
-    if not text.startswith(PREFIX) or len(key) not in KEY_BYTES:
-        raise InvalidInput(
-            "The secret must be whsec_ followed by the base64 of 24 to 64 random bytes. Leave it out to have one made.",
-            target="settings.secret",
-        )
+def complete(settings: Settings) -> tuple[Settings, dict[str, str]]:
+    """The settings, with a signing secret when none was given."""
+    if secret(settings.secret):
+        return settings, {}
+    made = make_secret()
+    return settings.model_copy(update={"secret": SecretStr(made)}), {"secret": made}
 
 
 async def check(outlet: Outlet, settings: Settings) -> None:
     """Raises InvalidInput for a URL that may not be sent to."""
-    await _target(outlet, settings)
+    await pinned(outlet, settings.url)
 
 
-async def send(outlet: Outlet, settings: Settings, message: Message) -> int:
-    """POST it once; the receiver's status, which is 2xx. Raises SinkError."""
+async def _send(outlet: Outlet, settings: Settings, message: Message) -> Receipt:
+    key = secret(settings.secret)
+    if not key:
+        raise SinkError("The vault has no secret for this sink. Save the sink with a new one.", disable=True)
     headers = {
         "Content-Type": "application/cloudevents+json; charset=utf-8",
-        "User-Agent": f"Tenantry/{VERSION}",
-        # The pool knows an address only: a kept connection was proved to belong to another name's certificate.
-        "Connection": "close",
         "webhook-id": message.id,
         "webhook-timestamp": str(int(outlet.now.timestamp())),
         # The library takes any time for UTC, whatever its zone says.
-        "webhook-signature": Webhook(outlet.secret).sign(message.id, outlet.now.astimezone(UTC), message.body.decode()),
+        "webhook-signature": Webhook(key).sign(message.id, outlet.now.astimezone(UTC), message.body.decode()),
     }
-    try:
-        url, host, extensions = await _target(outlet, settings)
-        async with (
-            asyncio.timeout(TIMEOUT_SECONDS),
-            outlet.http.stream(
-                "POST",
-                url,
-                content=message.body,
-                headers=headers | {"Host": host},
-                extensions=extensions,
-                follow_redirects=False,
-            ) as answer,
-        ):
-            return await _judge(answer)
-    except InvalidInput as error:
-        raise SinkError(error.message) from error
-    except (httpx.TimeoutException, TimeoutError) as error:
-        raise SinkError(f"The receiver did not answer within {TIMEOUT_SECONDS} seconds.") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise SinkError(f"The receiver could not be reached: {str(error) or type(error).__name__}") from error
+    answer = judge(await call(outlet, "POST", settings.url, headers=headers, content=message.body))
+    return Receipt(answer.status)
 
 
-async def _target(outlet: Outlet, settings: Settings) -> tuple[str, str, dict[str, Any]]:
-    """The URL to connect to, the Host header, and the name that the receiver's certificate must have."""
-    parts = public_address.parse(settings.url, allow_private=outlet.allow_private)
-    if outlet.allow_private:
-        return settings.url, parts.netloc, {}
-    host = str(parts.hostname)
-    address = await public_address.resolve(host, parts.port or 443)
-    numeric = f"[{address}]" if address.version == 6 else str(address)
-    pinned = parts._replace(netloc=f"{numeric}:{parts.port}" if parts.port else numeric).geturl()
-    return pinned, parts.netloc, {"sni_hostname": host}
+async def test(outlet: Outlet, settings: Settings, message: Message) -> Receipt:
+    """Post a test event. Raises SinkError."""
+    return await _send(outlet, settings, message)
 
 
-async def _judge(answer: httpx.Response) -> int:
-    status = answer.status_code
-    if answer.is_success:
-        return status
-    if status == HTTPStatus.GONE:
-        raise SinkError("The receiver answered 410: it is gone.", status=status, permanent=True, disable=True)
-    if 300 <= status < 400:
-        raise SinkError(f"The receiver answered {status}; redirects are not followed.", status=status)
-    raise SinkError(
-        f"The receiver answered {status}: {await _beginning(answer)}", status=status, retry_after=_retry_after(answer)
-    )
+async def open(outlet: Outlet, settings: Settings, message: Message) -> Receipt:  # noqa: A001 - the contract's verb
+    """Post the event. Raises SinkError."""
+    return await _send(outlet, settings, message)
 
 
-async def _beginning(answer: httpx.Response) -> str:
-    """The first characters of an answer; no more of it is read."""
-    read = b""
-    async for chunk in answer.aiter_bytes():
-        read += chunk
-        if len(read) >= MAX_ERROR_CHARS:
-            break
-    return " ".join(read[:MAX_ERROR_CHARS].decode("utf-8", "replace").split())
+async def update(outlet: Outlet, settings: Settings, message: Message) -> Receipt:
+    """Post the event, which need not be about an alert. Raises SinkError."""
+    return await _send(outlet, settings, message)
 
 
-def _retry_after(answer: httpx.Response) -> float | None:
-    try:
-        return min(MAX_RETRY_AFTER, max(0.0, float(answer.headers["retry-after"])))
-    except (KeyError, ValueError):
-        return None
+async def close(outlet: Outlet, settings: Settings, message: Message) -> Receipt:
+    """Post the event. Raises SinkError."""
+    return await _send(outlet, settings, message)
+
+
+read = read_nothing
+choices = no_choices

@@ -55,6 +55,8 @@ class Kind(Generic[R]):
     model: type[R]
     key: Callable[[R], tuple[str, str]]
     columns: Callable[[R], Mapping[str, Any]] = field(default=lambda record: {})
+    parts: int = 1
+    """How many properties of MAX_DATA_CHARS a record may fill."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +71,17 @@ def encode(kind: Kind[R], record: R) -> dict[str, Any]:
     """The entity of a record."""
     partition, row = kind.key(record)
     data = record.model_dump_json(exclude_none=True)
-    if len(data) > MAX_DATA_CHARS:
+    parts = [data[begin : begin + MAX_DATA_CHARS] for begin in range(0, len(data), MAX_DATA_CHARS)]
+    if len(parts) > kind.parts:
         raise ValueError(f"{kind.table} {partition}/{row}: {len(data)} characters do not fit a row")
-    return {"PartitionKey": partition, "RowKey": row, "data": data, **kind.columns(record)}
+    named = {f"data{number or ''}": part for number, part in enumerate(parts)}
+    return {"PartitionKey": partition, "RowKey": row, **named, **kind.columns(record)}
 
 
 def decode(kind: Kind[R], entity: Any) -> R:
     """The record of an entity, with its etag."""
-    return kind.model.model_validate_json(entity["data"]).changed(etag=entity.metadata["etag"])
+    further = (entity.get(f"data{number}", "") for number in range(1, kind.parts))
+    return kind.model.model_validate_json(entity["data"] + "".join(further)).changed(etag=entity.metadata["etag"])
 
 
 def insert(kind: Kind[R], record: R) -> Write:
@@ -246,24 +251,25 @@ class Tables:
                 continue
         raise Conflict(f"{kind.model.__name__} {row} is being changed by many at once. Try again.")
 
-    async def transact(self, writes: Iterable[Write]) -> None:
-        """Do up to 100 writes of one table and one partition, all or none.
+    async def transact(self, writes: Iterable[Write]) -> list[str]:
+        """Do up to 100 writes of one table and one partition, all or none; the new etag of each (empty if deleted).
 
         Raises PreconditionFailed when an etag or an insert lost its race.
         """
         steps = list(writes)
         if not steps:
-            return
+            return []
         if len(steps) > TRANSACTION_LIMIT:
             raise ValueError(f"{len(steps)} writes do not fit one transaction")
         table = steps[0].table
         operations = [step.operation for step in steps]
         try:
-            await self._with_table(table, lambda t: t.submit_transaction(operations))
+            done = await self._with_table(table, lambda t: t.submit_transaction(operations))
         except TableTransactionError as error:
             if error.status_code in (404, 409, 412):
                 raise PreconditionFailed(f"{table}: row {error.index} has changed. Read it again.") from error
             raise
+        return [str(row.get("etag") or "") for row in done]
 
     async def put_raw(self, table: str, entity: dict[str, Any]) -> None:
         """Insert or replace an entity that is not a record (compressed read models)."""
@@ -298,9 +304,11 @@ class Tables:
         return len(keys)
 
     async def untouched(
-        self, table: str, before: datetime, *, rows: tuple[str, str] | None = None, limit: int
+        self, table: str, before: datetime, *, rows: tuple[str, str] | None = None, where: str = "", limit: int
     ) -> list[tuple[str, str]]:
         """Keys of rows that nobody wrote since `before`, by the service's own Timestamp; `rows` is [from, to).
+
+        `where` filters on promoted columns, with values in it.
 
         Reads the whole table: for the daily sweep and nothing else.
         """
@@ -308,6 +316,8 @@ class Tables:
         if rows is not None:
             clauses += ["RowKey ge @low", "RowKey lt @high"]
             parameters |= {"low": rows[0], "high": rows[1]}
+        if where:
+            clauses.append(f"( {where} )")
         found: list[tuple[str, str]] = []
         try:
             async for entity in self._client(table).query_entities(

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+import pytest
 import pytest_asyncio
 
 from tests.app_fixtures import running_azurite
+
+pytest.register_assert_rewrite("tests.contract.psa_life")
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

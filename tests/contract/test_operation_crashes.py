@@ -20,7 +20,7 @@ from tests.app_fixtures import ApiFor
 from tests.estate import Estate, Settle
 from tests.mortal import mortal
 
-MOST_WRITES = 12
+MOST_WRITES = 15
 """More than an action makes."""
 
 

@@ -1,16 +1,28 @@
-"""The rules of alerts: what a health event does, for any sequence of them, applied once or again."""
+"""Where alerts lie: ids lead to rows, closed ones are in order, a timeline stays bounded."""
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from typing import get_args
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.alerts import rules
+from shared.alerts import outages, texts
 from shared.alerts.records import (
+    ALERTS,
+    MARKS_KEPT,
+    NAME_CHARS,
+    NAMES_KEPT,
+    REASON_CHARS,
     TIMELINE_LIMIT,
     Alert,
+    Issue,
+    Member,
+    Members,
+    OutageCondition,
+    SelfCondition,
     Step,
     Subject,
     alert_id,
@@ -19,108 +31,16 @@ from shared.alerts.records import (
     order,
     parse_id,
 )
-from shared.devices import EVENTS, STATUSES, Change, Device, Health, HealthEvent, Status, device_id
+from shared.devices import Change, device_id
+from shared.incidents.cause import sighting_of
+from shared.incidents.records import INCIDENTS, SIGHTINGS_KEPT, CloseReason, Condition, Effect, Incident
+from shared.store.tables import encode
 
 START = datetime(2026, 1, 31, 23, 59, tzinfo=UTC)
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 RESOURCE = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm"
 DEVICE = device_id(SUBSCRIPTION, RESOURCE)
-SUBJECT = Subject(resource_id=RESOURCE, name="vm", type="t", subscription_id=SUBSCRIPTION, tenant_id="tenant")
-AFTER: st.SearchStrategy[Status | None] = st.sampled_from([*STATUSES, None])
 TIMES = st.integers(0, 7_000_000_000_000_000).map(lambda micros: START + timedelta(microseconds=micros))
-
-
-def event(after: Status | None, minute: int = 0) -> HealthEvent:
-    at = START + timedelta(minutes=minute)
-    device = Device(
-        id=DEVICE,
-        resource_id=RESOURCE,
-        name="vm",
-        type="t",
-        subscription_id=SUBSCRIPTION,
-        tenant_id="tenant",
-        health=Health(status=after or "available"),
-        first_seen_at=START,
-        changed_at=at,
-    )
-    change = Change(device_id=DEVICE, at=at, seen_at=at, after=after, reason=f"{after} at {minute}")
-    return HealthEvent(device_id=DEVICE, change=change, device=device)
-
-
-def apply(alert: Alert | None, happened: HealthEvent) -> rules.Effect:
-    return rules.apply(alert, happened, EVENTS.key(happened)[1], SUBJECT, "site")
-
-
-def after_effect(alert: Alert | None, effect: rules.Effect) -> Alert | None:
-    """The open alert once the effect is stored."""
-    if effect.action == "none":
-        return alert
-    return None if effect.action == "close" else effect.alert
-
-
-def test_what_resource_health_reports_as_not_available_opens() -> None:
-    for status in STATUSES:
-        action = apply(None, event(status)).action
-        assert action == ("open" if status in ("unavailable", "degraded", "unknown") else "none"), status
-
-
-def test_not_reported_neither_opens_nor_closes() -> None:
-    opened = apply(None, event("degraded")).alert
-    assert apply(None, event("notReported")) == rules.NOTHING
-    assert apply(opened, event("notReported", 1)) == rules.NOTHING
-
-
-def test_a_device_that_was_never_ill_leaves_without_an_alert() -> None:
-    assert apply(None, event(None)) == rules.NOTHING
-
-
-def test_closing_says_why_and_when() -> None:
-    opened = apply(None, event("degraded")).alert
-    recovered, deleted = apply(opened, event("available", 5)).alert, apply(opened, event(None, 5)).alert
-    assert recovered is not None
-    assert deleted is not None
-    assert (recovered.close_reason, recovered.status) == ("recovered", "available")
-    assert (deleted.close_reason, deleted.status) == ("deviceDeleted", "degraded")
-    assert recovered.closed_at == deleted.closed_at == START + timedelta(minutes=5)
-    assert recovered.id == deleted.id == alert_id(DEVICE, START)
-
-
-@given(st.lists(AFTER, max_size=12))
-def test_applying_each_event_twice_ends_as_applying_it_once(statuses: list[Status | None]) -> None:
-    once: Alert | None = None
-    twice: Alert | None = None
-    for minute, status in enumerate(statuses):
-        happened = event(status, minute)
-        once = after_effect(once, apply(once, happened))
-        first = apply(twice, happened)
-        twice = after_effect(twice, first)
-        if twice is not None:
-            repeated = apply(twice, happened)
-            assert repeated.action in ("none", "open")
-            assert repeated.alert in (None, twice)
-            if first.action == "open":
-                assert repeated == rules.Effect("open", twice)
-    assert once == twice
-
-
-@given(st.lists(AFTER, min_size=1, max_size=12))
-def test_there_is_an_open_alert_exactly_while_the_last_word_was_bad(statuses: list[Status | None]) -> None:
-    alert: Alert | None = None
-    for minute, status in enumerate(statuses):
-        alert = after_effect(alert, apply(alert, event(status, minute)))
-    said = [status for status in statuses if status != "notReported"]
-    assert (alert is not None) == (bool(said) and said[-1] in rules.OPENS)
-    if alert is not None:
-        assert alert.status == said[-1]
-
-
-@given(st.lists(AFTER, min_size=2, max_size=8), st.integers(0, 7))
-def test_an_event_older_than_the_last_applied_changes_nothing(statuses: list[Status | None], place: int) -> None:
-    alert: Alert | None = None
-    for minute, status in enumerate(statuses):
-        alert = after_effect(alert, apply(alert, event(status, minute + 10)))
-    if alert is not None:
-        assert apply(alert, event("available", min(place, 9))) == rules.NOTHING
 
 
 @given(TIMES)
@@ -156,3 +76,160 @@ def test_a_timeline_keeps_its_beginning_and_its_latest_steps() -> None:
     assert len(timeline) == TIMELINE_LIMIT
     assert timeline[0].at == START
     assert timeline[-1].at == START + timedelta(minutes=TIMELINE_LIMIT * 2 - 1)
+
+
+def full(text: str) -> Alert:
+    """An outage as large as one can become."""
+    devices = [
+        Member(id=DEVICE, name=f"{number:03d}{text}"[:NAME_CHARS], status="notReported") for number in range(NAMES_KEPT)
+    ]
+    issue = Issue(id="0DET-URB", title=text[:200], service=text[:200], region=text[:200], url="x" * 100)
+    alert = Alert(
+        id=alert_id("g", START),
+        kind="outage",
+        subject_id="g",
+        condition="outage",
+        opened_at=START,
+        status_reason=text[:REASON_CHARS],
+        subject=Subject(name=text[:200], resource_id=text[:500], url=text[:600], client_name=text[:200]),
+        members=Members(count=9999, open=9999, devices=devices, marks="abcdef" * MARKS_KEPT),
+        service_issue=issue,
+        sink_ids=["x" * 32] * 20,
+        joined={f"{number:032d}": START for number in range(5)},
+    )
+    for _ in range(2 * TIMELINE_LIMIT):
+        step = Step(at=START, what="unacknowledged", status="unavailable", detail=text)
+        alert = alert.changed(timeline=extended(alert.timeline, step))
+    return alert
+
+
+def test_the_largest_alert_fits_a_row() -> None:
+    assert encode(ALERTS, full("Zürich " * 500))["PartitionKey"] == "open"
+
+
+def test_a_title_is_one_short_line_and_a_body_says_what_there_is_to_know() -> None:
+    alert = full("Zürich " * 500)
+    assert len(texts.title(alert)) == texts.TITLE_CHARS
+    about = Subject(name="vm-1", client_name="Contoso", site_name="HQ", region="westeurope", resource_id=RESOURCE)
+    device = Alert(
+        id=alert_id(DEVICE, START),
+        subject_id=DEVICE,
+        condition="unavailable",
+        opened_at=START,
+        status="unavailable",
+        status_reason="The host crashed.",
+        subject=about,
+    )
+    assert texts.title(device) == "Contoso: vm-1 is unavailable"
+    body = texts.body(device, "It fell.")
+    for part in ("It fell.", "vm-1", "The host crashed.", "Contoso", "HQ", "westeurope", RESOURCE, device.id):
+        assert part in body, part
+    words = {"flapping": "Contoso: vm-1 goes up and down", "overdue": "Contoso: vm-1 has not come back"}
+    assert {name: texts.title(device.changed(condition=name)) for name in words} == words
+    long = device.changed(subject=about.changed(name="n" * 90, client_name="C" * 90), condition="overdue")
+    assert len(texts.title(long)) == texts.TITLE_CHARS
+    assert texts.title(long).endswith("… has not come back"), "what happened is never cut off"
+    unmapped = device.changed(subject=about.changed(client_name=""))
+    assert texts.title(unmapped) == "vm-1 is unavailable"
+
+
+def test_a_body_has_words_and_no_codes() -> None:
+    conditions = [*get_args(Condition), *get_args(OutageCondition), *get_args(SelfCondition)]
+    for condition in conditions:
+        alert = full("x").changed(condition=condition, status="notReported")
+        what = next(line for line in texts.body(alert).splitlines() if line.startswith("What: "))
+        assert not re.search(r"[a-z][A-Z]", what), what
+
+
+def test_a_service_issue_is_named_with_tracking_id_service_region_and_link() -> None:
+    url = "https://app.azure.com/h/0DET-URB/111555"
+    issue = Issue(id="0DET-URB", title="Power", service="Virtual Machines", region="West Europe", url=url)
+    alert = full("x").changed(service_issue=issue)
+    body = texts.body(alert)
+    for part in ("Power (tracking id 0DET-URB)", "Virtual Machines", "West Europe", f"Follow it: {url}"):
+        assert part in body, part
+    assert texts.view(alert, [])["serviceIssue"] == issue.model_dump()
+
+
+def test_an_outage_describes_each_of_its_first_fifty_devices() -> None:
+    about = Subject(
+        name="vm",
+        type="Microsoft.Compute/virtualMachines",
+        resource_group="rg-1",
+        subscription_name="Production",
+        url="https://portal.azure.com/#@contoso.com/resource/vm",
+    )
+    row = Alert(
+        id=alert_id(DEVICE, START),
+        subject_id=DEVICE,
+        condition="unavailable",
+        opened_at=START,
+        status="unknown",
+        subject=about,
+    )
+    rows = [row.changed(subject=about.changed(name=f"vm-{number}")) for number in range(60)]
+    lines = texts.body(full("x"), "60 devices are down together.", rows).splitlines()
+    first = lines.index("- vm-0: in an unknown state (Virtual machine, rg-1, Production)")
+    assert lines[first + 1] == f"  {about.url}"
+    assert "- and 10 more" in lines
+    assert sum(line.startswith("- vm-") for line in lines) == 50
+
+
+def test_a_closing_is_told_in_the_words_of_who_closed_it_else_by_its_reason() -> None:
+    assert texts.closing("recovered", "Back after 5 minutes.") == "Back after 5 minutes."
+    assert set(get_args(CloseReason)) <= set(texts.REASONS)
+
+
+def test_the_devices_of_an_outage_are_counted_once_however_often_they_come_back() -> None:
+    rows = [
+        Alert(
+            id=alert_id(f"d{number:08d}", START),
+            subject_id=f"d{number:08d}",
+            condition="unavailable",
+            opened_at=START,
+            subject=Subject(name=f"vm{number}"),
+        )
+        for number in range(4)
+    ]
+    first = outages.counted(Members(), rows[:3], {})
+    assert (first.count, first.open, [row.name for row in first.devices]) == (3, 3, ["vm0", "vm1", "vm2"])
+    back = Incident(device_id=rows[0].subject_id, close_reason="recovered", status="available")
+    left: dict[str, Incident | None] = {rows[0].subject_id: back}
+    then = outages.counted(first, rows[1:], left)
+    assert (then.count, then.open) == (4, 3)
+    assert (then.devices[0].status, then.devices[0].down, then.devices[1].down) == ("available", False, True)
+    said = "Available again: vm0. Down now too: vm3. 3 of 4 devices are down."
+    assert outages.change(first, then, rows[1:], left) == said
+    assert outages.joined(first, rows[1:]) == rows[3:]
+    again = outages.counted(then, rows, {})
+    assert (again.count, again.open) == (4, 4)
+    assert outages.change(then, again, rows, {}) == "Down again: vm0. 4 of 4 devices are down."
+
+
+def test_an_outage_says_why_a_device_left_that_did_not_recover() -> None:
+    devices = [Member(id=f"d{number}", name=f"vm{number}") for number in range(2)]
+    before = Members(count=40, open=40, devices=devices)
+    gone = Incident(device_id="d1", close_reason="deviceDeleted")
+    left: dict[str, Incident | None] = {"d0": Incident(device_id="d0", close_reason="recovered"), "d1": gone}
+    after = before.changed(open=35)
+    said = "Available again: vm0 and 3 more. vm1: The resource was deleted from Azure. 35 of 40 devices are down."
+    assert outages.change(before, after, [], left) == said
+
+
+def test_the_longest_history_of_a_device_fits_a_row() -> None:
+    sightings = [
+        sighting_of(
+            Change(
+                device_id=DEVICE,
+                at=START + timedelta(seconds=number),
+                seen_at=START + timedelta(seconds=number, microseconds=999),
+                after="unavailable",
+                reason='"' + "ü" * 5000,
+                context="Platform Initiated",
+            )
+        )
+        for number in range(SIGHTINGS_KEPT)
+    ]
+    effects = [Effect(kind="update", at=START, alert_id="x" * 80, number=n, note="ü" * 600) for n in range(3)]
+    incident = Incident(device_id=DEVICE, sightings=sightings, effects=effects, status_reason=sightings[0].reason)
+    assert encode(INCIDENTS, incident)

@@ -161,6 +161,33 @@ def test_links_that_only_the_portal_understands_are_left_out() -> None:
     ]
 
 
+def impacting(state: str, title: str, begin: str = "2026-01-01T00:00:00Z") -> dict[str, Any]:
+    """A service issue as a status names it."""
+    return {
+        "eventStartTime": begin,
+        "correlationId": f"id of {title}",
+        "status": {"value": state},
+        "incidentProperties": {"title": title, "service": "Virtual Machines"},
+    }
+
+
+def test_an_active_service_issue_is_noted_while_the_device_is_not_available() -> None:
+    machine = resource()
+    issues = [
+        impacting("Active", "older"),
+        impacting("Active", "newer", "2026-01-02T00:00:00Z"),
+        impacting("Resolved", "over", "2026-01-03T00:00:00Z"),
+    ]
+    [down] = see((machine, status(machine, "Unavailable", serviceImpactingEvents=issues)))
+    assert observe.health_of(down).service_issue == "id of newer"
+    assert observe.health_of(down).service_issue_title == "newer"
+    for state, named in (("Available", issues), ("Unavailable", issues[2:]), ("Unavailable", [])):
+        [seen] = see((machine, status(machine, state, serviceImpactingEvents=named)))
+        assert observe.health_of(seen).service_issue is None
+    [bare] = see((machine, status(machine, "Degraded", serviceImpactingEvents=[{"status": {"value": "Active"}}, {}])))
+    assert observe.health_of(bare).service_issue is None
+
+
 def test_a_device_id_names_its_subscription_and_ignores_case() -> None:
     path = resource()["id"]
     assert device_id(SUBSCRIPTION, path) == device_id(SUBSCRIPTION.upper(), path.upper())

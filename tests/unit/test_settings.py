@@ -57,3 +57,9 @@ def test_a_missing_setting_is_named() -> None:
 def test_an_unknown_cloud_is_refused() -> None:
     with pytest.raises(ValidationError, match="AZURE_CLOUD must be one of"):
         Settings(**NEEDED, azure_cloud="AzureMoon")
+
+
+def test_the_limits_of_ticket_systems_are_lifted_on_a_machine_of_ones_own_only() -> None:
+    assert Settings(**NEEDED, sink_messages_per_minute=9000, allow_private_webhooks=True).sink_messages_per_minute
+    with pytest.raises(ValidationError, match="ALLOW_PRIVATE_WEBHOOKS"):
+        Settings(**NEEDED, sink_messages_per_minute=9000)

@@ -1,0 +1,69 @@
+"""Trying a sink out: one event, sent now, or for a sink of tickets its settings proved, and what the receiver said."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from shared import audit
+from shared.access import Principal
+from shared.app import App
+from shared.errors import Forbidden, InvalidInput, Unavailable
+from shared.outbox import given, sinks
+from shared.outbox.asking import ask
+from shared.outbox.sinks import Sink
+from shared.outbox.tell import cloud_event
+from shared.sinks.contract import Message, SinkError
+
+EVENT = "tenantry.sink.test"
+
+
+async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> dict[str, Any]:
+    """Test a sink, whether it is enabled or not: `{outcome, status, detail, durationMs}`.
+
+    `why` goes to the audit log (reason, ticket_number, request_id).
+    """
+    identifier = uuid.uuid4().hex
+    data = {"id": identifier, "sinkId": sink.id, "name": sink.name, "requestedBy": caller.name}
+    body = cloud_event(app, identifier, EVENT, app.clock.now(), sink.id, data)
+    message = Message(identifier, EVENT, body.encode(), title=f"Test of {sink.name}", text="Tenantry can reach this.")
+    started = time.monotonic()
+    try:
+        settings = await sinks.settings_of(app, sink)
+        outlet = sinks.outlet(app, sink.id)
+        receipt = await ask(outlet, settings, given.kind_of(sink.kind).test(outlet, settings, message))
+        outcome, status = "passed", receipt.status
+        detail = receipt.detail or f"The receiver answered {status}."
+    except SinkError as error:
+        outcome, status, detail = "failed", error.status, error.message
+    await audit.record(
+        app,
+        caller.id,
+        "sink.test",
+        sink.id,
+        actor_name=caller.name,
+        outcome="succeeded" if outcome == "passed" else "failed",
+        **{name: text for name, text in why.items() if text is not None},
+    )
+    took = int((time.monotonic() - started) * 1000)
+    return {"outcome": outcome, "status": status, "detail": detail, "durationMs": took}
+
+
+async def choices(app: App, caller: Principal, sink: Sink, name: str, search: str) -> list[dict[str, str]]:
+    """What the other system offers for a setting: `{id, name}`, at most 100.
+
+    Raises Forbidden for who may not see every client, InvalidInput for a setting without choices and when the receiver
+    refuses us, Unavailable when it is down.
+    """
+    if caller.sites is not None:
+        raise Forbidden("Choices show every client in the other system: only who sees every site may ask for them.")
+    try:
+        settings = await sinks.settings_of(app, sink)
+        outlet = sinks.outlet(app, sink.id)
+        found = given.kind_of(sink.kind).choices(outlet, settings, name, search)
+        return await ask(outlet, settings, found, (InvalidInput,))
+    except SinkError as error:
+        if error.permanent or error.disable:
+            raise InvalidInput(error.message, target="settings") from error
+        raise Unavailable(error.message) from error
