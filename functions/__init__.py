@@ -4,22 +4,42 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from functions import access, alerts, connections, devices, operations, queues, service, sinks, sites, tenants, timers
+from functions import (
+    access,
+    alerts,
+    connections,
+    devices,
+    event_subscriptions,
+    events,
+    maintenance,
+    operations,
+    policy,
+    queues,
+    service,
+    sinks,
+    sites,
+    tenants,
+    timers,
+)
 from functions.api import Server, create
 from functions.routing import Area, http_function
 
 AREAS: dict[Area, tuple[str, ...]] = {
     access.area: ("access", "audit"),
+    policy.area: (),
     alerts.area: ("alerts",),
     connections.area: ("connections",),
     devices.area: ("devices",),
+    event_subscriptions.area: ("event-subscriptions",),
+    events.area: ("events", "event-sources"),
+    maintenance.area: ("maintenance",),
     operations.area: ("operations", "actions"),
     service.area: ("service", "me", "docs", "openapi.json"),
     sinks.area: ("sinks",),
     sites.area: ("sites",),
     tenants.area: ("tenants",),
 }
-"""Each area and the first path segments it owns."""
+"""Each area and the first path segments it owns. The policy lies below those of alerts, and is looked at first."""
 
 API = create(list(AREAS))
 

@@ -10,7 +10,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
 from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
 from shared.connections import Connection
@@ -24,7 +24,7 @@ Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, descr
 class NewConnection(Acting):
     """A connection to be made."""
 
-    name: str = Field(min_length=1, max_length=100, description="What people call it.")
+    name: Annotated[Name, Field(max_length=100, description="What people call it.")]
     partner_tenant_id: str = Field(pattern=GUID, description="Entra tenant id of the service provider.")
     cloud: str | None = Field(None, max_length=50, description="AzureCloud, AzureUSGovernment or AzureChinaCloud.")
 

@@ -165,8 +165,9 @@ async def get_device(app: AppDep, caller: Caller, response: Response, device_id:
     """One device with tags, recommended actions and its open alert, if there is one."""
     shown = await devices.get(app, caller, device_id)
     response.headers["ETag"] = str(shown.device.etag)
-    alert = await alerts.open_alert_of(app, device_id)
-    return devices.view(app, shown) | ({"openAlert": alerts.brief(alert)} if alert else {})
+    alert = await alerts.present_alert_of(app, device_id)
+    name = "openAlert" if alert is not None and alert.state == "open" else "suppressedAlert"
+    return devices.view(app, shown) | ({name: alerts.brief(alert)} if alert is not None else {})
 
 
 @area.get("/devices/{device_id}/history", permission=DEVICES_READ)

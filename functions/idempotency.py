@@ -40,7 +40,7 @@ class Answer(Record):
     headers: dict[str, str] = Field(default_factory=dict)
 
 
-ANSWERS = Kind("Idempotency", Answer, lambda a: (a.scope, a.key))
+ANSWERS = Kind("Idempotency", Answer, lambda a: (a.scope, a.key), parts=15)
 
 
 def _digest(*parts: Any) -> str:

@@ -135,6 +135,7 @@ def _encode(after: Sequence[Any]) -> str:
 def _decode(token: str) -> list[Any]:
     try:
         after = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        json.dumps(after, ensure_ascii=False).encode()  # half of a surrogate pair is no text that a query could have
     except (ValueError, binascii.Error) as error:
         raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken") from error
     if not isinstance(after, list):

@@ -11,8 +11,9 @@ from typing import TypeVar
 
 import azure.functions as func
 
-from shared import alerts, correlation, devices, health, jobs, operations, poison, provisioning, tenants
+from shared import alerts, correlation, devices, health, hints, jobs, operations, outbox, poison, provisioning, tenants
 from shared import app as composition
+from shared.alerts import catching_up, watchdog
 from shared.app import App
 from shared.jobs import Job
 
@@ -52,14 +53,29 @@ def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: Gi
         )(blueprint.function_name(name + suffix)(function))
 
 
+async def _poll(app: App, job: jobs.PollSubscription) -> None:
+    if job.hinted:
+        await hints.run(app, job, alerts.run_apply)
+    else:
+        await health.run_poll(app, job)
+
+
+async def _give_up_poll(app: App, job: jobs.PollSubscription, reason: str) -> None:
+    await (hints.give_up if job.hinted else health.give_up_poll)(app, job, reason)
+
+
 handle(jobs.RefreshTenants, tenants.run_refresh, tenants.give_up_refresh)
 handle(jobs.ProvisionTenant, provisioning.run, provisioning.give_up)
 handle(jobs.UnsyncTenant, provisioning.run_removal, provisioning.give_up_removal)
 handle(jobs.RemoveConnection, provisioning.run_connection_removal, provisioning.give_up_connection_removal)
-handle(jobs.PollSubscription, health.run_poll, health.give_up_poll)
+handle(jobs.PollSubscription, _poll, _give_up_poll)
 handle(jobs.ApplyEvents, alerts.run_apply, alerts.give_up_apply)
 handle(jobs.CloseAlerts, alerts.run_close, alerts.give_up_close)
-handle(jobs.Announce, alerts.run_announcement, alerts.give_up_announcement)
-handle(jobs.Deliver, alerts.run_delivery, alerts.give_up_delivery)
+handle(jobs.Announce, outbox.run_announcement, outbox.give_up_announcement)
+handle(jobs.Deliver, outbox.run_delivery, outbox.give_up_delivery)
+handle(jobs.DeliverSlow, outbox.run_delivery, outbox.give_up_delivery)
+handle(jobs.CatchUp, catching_up.run, catching_up.give_up)
+handle(jobs.ReadTickets, outbox.run_read_tickets, outbox.give_up_read_tickets)
+handle(jobs.Watch, watchdog.run_watch, watchdog.give_up_watch)
 handle(jobs.FollowOperation, operations.run, operations.give_up)
 handle(jobs.ExportDevices, devices.run_export, devices.give_up_export)

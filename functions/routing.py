@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from functions import idempotency
-from shared import access
+from shared import access, names
 from shared import app as composition
 from shared.access import Principal
 from shared.app import App
@@ -30,6 +30,9 @@ ID = r"^[A-Za-z0-9._~-]{1,128}$"
 """Every id in a path: opaque, URL-safe, and a valid table key."""
 GUID = r"^[0-9A-Fa-f]{8}-([0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$"
 """An id that Entra gave out."""
+
+Name = Annotated[str, Field(min_length=1, max_length=names.MAX_CHARS, pattern=names.PATTERN)]
+"""What people call something."""
 
 Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 

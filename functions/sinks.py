@@ -8,17 +8,22 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
-from shared.alerts import deliveries, sinks, trial
-from shared.alerts.sinks import Sink, Wanted
+from shared.alerts import retiring
 from shared.errors import InvalidInput
+from shared.outbox import deliveries, sinks, trial
+from shared.outbox.records import State
+from shared.outbox.sinks import Sink, Wanted
 from shared.sinks import KINDS
 
 area = Area("sinks")
 MAX_SITES = 400
 SinkId = Annotated[str, Path(pattern=ID, description="Id of a sink.")]
+DeliveryId = Annotated[str, Path(pattern=ID, description="Id of a delivery, which is its webhook-id.")]
 SiteId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
+EventType = Annotated[str, Field(pattern=r"^tenantry\.[A-Za-z]{1,40}\.[A-Za-z]{1,40}$")]
+MAX_EVENTS = 50
 ReadOnly = Annotated[Any, Field(description="Given by the service; ignored when sent.")]
 
 
@@ -26,13 +31,19 @@ class SinkBody(Acting):
     """A sink as it is wanted, and why."""
 
     kind: Annotated[str, Field(max_length=50, description="One of GET /sinks/kinds.")]
-    name: Annotated[str, Field(min_length=1, max_length=200)]
-    settings: Annotated[dict[str, Any], Field(max_length=50, description="By the kind's JSON Schema; secret beside.")]
+    name: Name
+    settings: Annotated[dict[str, Any], Field(max_length=50, description="By the kind's JSON Schema.")]
     site_ids: Annotated[
         list[SiteId] | None, Field(min_length=1, max_length=MAX_SITES, description="None: every site.")
     ] = None
+    events: Annotated[
+        list[EventType] | None,
+        Field(min_length=1, max_length=MAX_EVENTS, description="Types it is told of. None: all that its kind takes."),
+    ] = None
     enabled: bool = True
     id: ReadOnly = None
+    subscription: ReadOnly = None
+    delivery: ReadOnly = None
     created_at: ReadOnly = None
     changed_at: ReadOnly = None
     disabled_reason: ReadOnly = None
@@ -40,7 +51,12 @@ class SinkBody(Acting):
     def wanted(self) -> Wanted:
         """What the domain takes."""
         return Wanted(
-            kind=self.kind, name=self.name, settings=self.settings, site_ids=self.site_ids, enabled=self.enabled
+            kind=self.kind,
+            name=self.name,
+            settings=self.settings,
+            site_ids=self.site_ids,
+            events=self.events,
+            enabled=self.enabled,
         )
 
 
@@ -61,7 +77,12 @@ async def list_kinds(page: PageDep) -> dict[str, Any]:
         columns={"kind": lambda k: k.KIND},
         default="kind",
         key=lambda k: k.KIND,
-        view=lambda k: {"kind": k.KIND, "title": k.TITLE, "settings": k.Settings.model_json_schema()},
+        view=lambda k: {
+            "kind": k.KIND,
+            "title": k.TITLE,
+            "tickets": k.TICKETS,
+            "settings": k.Settings.model_json_schema(),
+        },
     )
 
 
@@ -82,47 +103,50 @@ async def create_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody
 ) -> dict[str, Any]:
     """Make a sink. A secret that was not sent is made, and shown in this answer only."""
-    stored, secret = await sinks.save(app, caller, body.wanted(), None, **_why(body, request))
+    stored, made = await sinks.save(app, caller, body.wanted(), None, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     response.headers["Location"] = f"{app.settings.public_api_url}/sinks/{stored.id}"
-    return sinks.view(stored, may_change=True, secret=secret)
+    return sinks.view(stored, may_change=True, made=made)
 
 
 @area.get("/sinks/{sink_id}", permission=DEVICES_READ)
 async def read_sink(app: AppDep, caller: Caller, response: Response, sink_id: SinkId) -> dict[str, Any]:
-    """One sink."""
+    """One sink, and in `delivery` what waits for it and whether it is left alone after failures."""
     sink = await sinks.get(app, caller, sink_id)
     response.headers["ETag"] = str(sink.etag)
-    return sinks.view(sink, may_change=_may_change(caller))
+    return {**sinks.view(sink, may_change=_may_change(caller)), "delivery": await deliveries.lag(app, sink.id)}
 
 
 @area.put("/sinks/{sink_id}", permission=ALERTS_MANAGE)
 async def replace_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, sink_id: SinkId, body: SinkBody
 ) -> dict[str, Any]:
-    """Replace a sink. Its secret stays unless another is sent. Once on, it gets what failed because it was off."""
+    """Replace a sink. Secrets that are not sent stay. What waited for it to be on or to be set right is sent now.
+
+    When a setting changes that says where or as whom the sink signs in, its secrets must be sent again.
+    """
     current = await sinks.get(app, caller, sink_id)
     etag = check_if_match(request, current)
-    stored, secret = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
-    if stored.enabled:
-        # Whatever it was before: a request that was cut off here is made good by the next one.
-        await deliveries.resume(app, stored.id)
+    stored, made = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
-    return sinks.view(stored, may_change=True, secret=secret)
+    return sinks.view(stored, may_change=True, made=made)
 
 
 @area.delete("/sinks/{sink_id}", permission=ALERTS_MANAGE, status_code=204)
 async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId) -> None:
-    """Delete a sink with its secret. What was not sent yet fails."""
+    """Delete a sink with its secrets, after its open tickets were closed. What was not sent yet fails."""
     sink = await sinks.get(app, caller, sink_id)
-    await sinks.remove(app, caller, sink, etag=check_if_match(request, sink), request_id=request_id(request))
+    await retiring.remove_sink(app, caller, sink, etag=check_if_match(request, sink), request_id=request_id(request))
 
 
 @area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)
 async def try_sink(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
 ) -> dict[str, Any]:
-    """Send a `tenantry.sink.test` event now; 200 with `{outcome: passed|failed, status, detail, durationMs}`."""
+    """Send a `tenantry.sink.test` event now, or prove the settings of a ticket sink.
+
+    200 with `{outcome: passed|failed, status, detail, durationMs}`.
+    """
     sink = await sinks.get(app, caller, sink_id)
     return await trial.run(app, caller, sink, **_why(body or Acting(), request))
 
@@ -133,7 +157,7 @@ async def list_deliveries(
     caller: Caller,
     page: PageDep,
     sink_id: SinkId,
-    state: Annotated[str | None, Query(pattern="^(pending|delivered|failed)$", description="Default: all.")] = None,
+    state: Annotated[State | None, Query(description="Default: all.")] = None,
 ) -> dict[str, Any]:
     """What was sent to it, and every attempt; newest event first (the only order)."""
     page.order({"eventAt"}, "eventAt desc")
@@ -145,8 +169,45 @@ async def list_deliveries(
         if len(page.after) != 1 or not isinstance(page.after[0], str):
             raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken")
         above = page.after[0]
-    total = len(await deliveries.of_sink(app, sink.id, state=state)) if page.count else None
+    total = await deliveries.count(app, sink.id, state) if page.count else None
     found = await deliveries.of_sink(app, sink.id, state=state, above=above, limit=page.top + 1)
     shown = found[: page.top]
     after = [shown[-1].id] if len(found) > page.top else None
     return page.reply([deliveries.view(row) for row in shown], after=after, total=total)
+
+
+@area.post(
+    "/sinks/{sink_id}/deliveries/{delivery_id}/redeliver",
+    permission=ALERTS_MANAGE,
+    status_code=202,
+    idempotent=True,
+)
+async def redeliver_one(
+    app: AppDep, caller: Caller, request: Request, sink_id: SinkId, delivery_id: DeliveryId, body: Acting | None = None
+) -> dict[str, Any]:
+    """Put a delivery that has ended back in line, under the same id. 409 while it is in line."""
+    sink = await sinks.get(app, caller, sink_id)
+    row = await deliveries.redeliver(app, caller, sink.id, delivery_id, **_why(body or Acting(), request))
+    return deliveries.view(row)
+
+
+@area.post("/sinks/{sink_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)
+async def redeliver_failed(
+    app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
+) -> dict[str, Any]:
+    """Put everything that failed back in line: `{count}`."""
+    sink = await sinks.get(app, caller, sink_id)
+    return {"count": await deliveries.redeliver_failed(app, caller, sink.id, **_why(body or Acting(), request))}
+
+
+@area.get("/sinks/{sink_id}/choices/{name}", permission=ALERTS_MANAGE)
+async def list_choices(
+    app: AppDep,
+    caller: Caller,
+    sink_id: SinkId,
+    name: Annotated[str, Path(pattern=r"^[A-Za-z]{1,40}$", description="What is chosen: companies, boards...")],
+    search: Annotated[str, Query(max_length=200, description="Part of a name.")] = "",
+) -> dict[str, Any]:
+    """What the other system offers for a setting: `{value: [{id, name}]}`, at most 100. For who sees every site."""
+    sink = await sinks.get(app, caller, sink_id)
+    return {"value": await trial.choices(app, caller, sink, name, search)}

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
 from shared import health, site_import, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
 from shared.app import App
@@ -18,7 +18,6 @@ from shared.sites import Site
 area = Area("sites")
 READ = (DEVICES_READ, M365_READ)
 SiteId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,63}$", description="The id that you give the site.")]
-Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
 Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
 CSV = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared import alerts, connections, correlation, health, retention, sweep, tenants
+from shared import alerts, connections, correlation, health, jobs, outbox, retention, sweep, tenants
 from shared import app as composition
 
 blueprint = func.Blueprint()
@@ -40,9 +40,23 @@ async def remove_old_rows(timer: func.TimerRequest) -> None:
 
 @blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *", use_monitor=True)
 async def deliver_due(timer: func.TimerRequest) -> None:
-    """Every minute: deliveries whose next attempt is due go back on their queue."""
+    """Every minute: one deliver job per sink for which something is due that nobody sends."""
     correlation.begin()
-    await alerts.deliver_due(composition.current())
+    await outbox.deliver_due(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="50 7,22,37,52 * * * *", use_monitor=True)
+async def read_back_tickets(timer: func.TimerRequest) -> None:
+    """Every 15 minutes: one read-tickets job per enabled ticket sink."""
+    correlation.begin()
+    await outbox.read_tickets(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *", use_monitor=True)
+async def judge_due(timer: func.TimerRequest) -> None:
+    """Every minute: incidents whose time has come (a hold, a delay, a snooze, planned work) are looked at again."""
+    correlation.begin()
+    await alerts.send_due(composition.current())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="45 */5 * * * *", use_monitor=True)
@@ -50,3 +64,10 @@ async def resend_lost_work(timer: func.TimerRequest) -> None:
     """Every 5 minutes: what was stored and whose message was never sent goes on its queue."""
     correlation.begin()
     await sweep.resend(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *", use_monitor=True)
+async def watch_itself(timer: func.TimerRequest) -> None:
+    """Every 5 minutes: one watch job, which opens and closes Tenantry's own alerts."""
+    correlation.begin()
+    await composition.current().queues.send(jobs.Watch())

@@ -6,6 +6,7 @@ messages written by the version before are still understood.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -72,6 +73,10 @@ class PollSubscription(Job):
     subscription_id: str
     operation_id: str | None = None
     attempt: int = 0
+    hinted: bool = False
+    """An event from Azure asked for it: what it finds is turned into alerts without going through a queue again."""
+    looks: int = 0
+    """Of a hinted one: how often it was done before because it found nothing new."""
 
 
 class ApplyEvents(Job):
@@ -80,15 +85,21 @@ class ApplyEvents(Job):
     QUEUE = "apply-events"
 
     subscription_id: str
+    due: list[str] = []
+    """Devices whose incident must be looked at again because its time has come."""
+    everything: bool = False
+    """Look at every incident of the subscription again: the policy or a maintenance window has changed."""
 
 
 class CloseAlerts(Job):
-    """Close the open alerts of a subscription whose devices left our sight, with a reason."""
+    """Close the open alerts of a subscription whose devices left our sight, with a reason; or the tickets of a sink."""
 
     QUEUE = "close-alerts"
 
     subscription_id: str
     reason: str
+    sink_id: str | None = None
+    """A sink that goes away: its open tickets are closed first, whatever the subscription."""
 
 
 class Announce(Job):
@@ -102,18 +113,49 @@ class Announce(Job):
     """The same for the same happening, so that a repeated announcement is not sent twice."""
     subject: str
     site_ids: list[str] | None = None
-    """Sites it concerns; None: every sink."""
+    """Sites it concerns; None: of no site, so it is told to the sinks of every site."""
     data: dict[str, Any] = {}
     """The API's own view of it; times may be times, the message writes them as the API does."""
 
 
 class Deliver(Job):
-    """Send one stored delivery to its sink."""
+    """Send a sink what waits for it."""
 
     QUEUE = "deliver"
 
     sink_id: str
-    delivery_id: str
+
+
+class DeliverSlow(Deliver):
+    """Send what waits to a sink not known to be quick: those wait for each other only."""
+
+    QUEUE = "deliver-slow"
+
+
+class CatchUp(Job):
+    """Tell a sink that was made, or enabled anew, of the alerts that are open now."""
+
+    QUEUE = "catch-up"
+
+    sink_id: str
+    at: datetime
+    """When that was: what is told because of it has ids made of this."""
+    above: str = ""
+    """The last client that is done."""
+
+
+class ReadTickets(Job):
+    """Read back the open tickets of a sink that can be asked."""
+
+    QUEUE = "read-tickets"
+
+    sink_id: str
+
+
+class Watch(Job):
+    """Look whether Tenantry itself does its work, and open or close its own alerts."""
+
+    QUEUE = "watch"
 
 
 class FollowOperation(Job):
@@ -142,6 +184,10 @@ ALL: tuple[type[Job], ...] = (
     CloseAlerts,
     Announce,
     Deliver,
+    DeliverSlow,
+    CatchUp,
+    ReadTickets,
+    Watch,
     FollowOperation,
     ExportDevices,
 )

@@ -30,18 +30,27 @@ class Age:
     rows: tuple[str, str] | None = None
     except_partition: str = ""
     """One that is kept however old."""
+    where: str = ""
+    """On promoted columns: what of the rows it is about."""
 
 
 AGES: tuple[Age, ...] = (
     Age("Alerts", lambda s: timedelta(days=s.audit_retention_days), except_partition="open"),
     Age("Announcements", lambda s: timedelta(days=s.change_retention_days)),
     Age("Audit", lambda s: timedelta(days=s.audit_retention_days)),
-    Age("Deliveries", lambda s: timedelta(days=s.change_retention_days)),
+    # What is in line stays: it ends by itself within a week. A ticket's row stays as long as its alert.
+    Age("Deliveries", lambda s: timedelta(days=s.change_retention_days), ("d|", "d}")),
+    Age("Deliveries", lambda s: timedelta(days=s.change_retention_days), ("x|", "x}")),
+    Age("Deliveries", lambda s: timedelta(days=s.audit_retention_days), ("t|", "t}")),
     Age("Devices", lambda s: timedelta(days=s.change_retention_days), ("change|", "change}")),
     Age("Exports", lambda _: devices.EXPORT_LIFE),
     Age("Idempotency", lambda _: timedelta(days=2)),
+    Age("Incidents", lambda _: timedelta(days=30), where="phase eq 'quiet'"),
+    # Counted from when a window was made, which may be a year before it begins.
+    Age("Maintenance", lambda s: timedelta(days=s.audit_retention_days + 400)),
     Age("OperationItems", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Operations", lambda s: timedelta(days=s.audit_retention_days)),
+    Age("PlannedWork", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Poison", lambda s: timedelta(days=s.change_retention_days)),
     Age("SignIns", lambda _: timedelta(days=1)),
 )
@@ -64,7 +73,9 @@ async def sweep(app: App) -> int:
 async def _sweep_table(app: App, age: Age) -> int:
     before = app.clock.now() - age.keep(app.settings)
     by_partition: dict[str, list[str]] = {}
-    for partition, row in await app.tables.untouched(age.table, before, rows=age.rows, limit=ROWS_PER_SWEEP):
+    for partition, row in await app.tables.untouched(
+        age.table, before, rows=age.rows, where=age.where, limit=ROWS_PER_SWEEP
+    ):
         if partition != age.except_partition:
             by_partition.setdefault(partition, []).append(row)
     for partition, rows in by_partition.items():

@@ -71,11 +71,16 @@ class Settings(BaseSettings):
     """Partner-tenant security group that holds the GDAP access assignments."""
     allow_private_webhooks: bool = False
     """Let sinks use plain http and private addresses. Only for a machine of one's own."""
+    sink_messages_per_minute: int = Field(0, ge=0)
+    """In place of what each kind of sink allows, for receivers of one's own; 0: as the kinds say. Only together with
+    `allow_private_webhooks`."""
     change_retention_days: int = Field(90, ge=1)
     audit_retention_days: int = Field(365, ge=30)
 
     @model_validator(mode="after")
-    def _fill_endpoints(self) -> Self:
+    def _complete(self) -> Self:
+        if self.sink_messages_per_minute and not self.allow_private_webhooks:
+            raise ValueError("SINK_MESSAGES_PER_MINUTE is for receivers of one's own: set ALLOW_PRIVATE_WEBHOOKS too")
         cloud = CLOUDS.get(self.azure_cloud)
         if cloud is None:
             raise ValueError(f"AZURE_CLOUD must be one of {', '.join(CLOUDS)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from shared import sites, tenants
+from shared import names, sites, tenants
 from shared.access import Principal
 from shared.app import App
 from shared.connections.record import trail
@@ -21,7 +21,6 @@ from shared.store.tables import Write, insert, put
 from shared.tenants import Tenant
 
 MAX_ROWS = 5000
-MAX_NAME = 200
 CHUNK = 90
 """Rows written in one transaction."""
 ID_LENGTH = 63
@@ -66,9 +65,9 @@ def _checked(row: Row, *, extra: bool) -> Row:
     if extra:
         return replace(row, result="failed", error="The row has more columns than the header.")
     for name, value in (("client", row.client_name), ("site", row.site_name)):
-        if not 1 <= len(value) <= MAX_NAME:
-            return replace(row, result="failed", error=f"The {name} needs 1 to {MAX_NAME} characters.")
-        if any(unicodedata.category(letter) == "Cc" for letter in value):
+        if not 1 <= len(value) <= names.MAX_CHARS:
+            return replace(row, result="failed", error=f"The {name} needs 1 to {names.MAX_CHARS} characters.")
+        if not names.shows(value):
             return replace(row, result="failed", error=f"The {name} has a control character.")
     return row
 

@@ -68,6 +68,24 @@ class Estate:
         world = self.sandbox.cloud.world
         world.set_health(resource, available(resource, world.clock.now()))
 
+    async def health(self, resource: Resource, state: str, **fields: Any) -> None:
+        """What Azure says of a resource from now on: `reasonType`, `context`, `category`, `summary`, `at`."""
+        body = {"resourceId": resource.id, "availabilityState": state, **fields}
+        (await self.control.put("/health", json=body)).raise_for_status()
+
+    async def stopped_by_user(self, resource: Resource) -> None:
+        """What Azure says of a machine that its owner stopped."""
+        await self.health(resource, "Unavailable", reasonType="UserInitiated", context="Customer Initiated")
+
+    async def alerts_of(self, resource: Resource, **query: Any) -> list[dict[str, Any]]:
+        """The alerts of a device, newest first."""
+        return await self.listed("/alerts", deviceId=self.device_id(resource), **query)
+
+    async def later(self, minutes: float) -> None:
+        """Let time pass, and what is due then be judged."""
+        await self.advance(minutes * 60)
+        await self.timer("judge_due")
+
     async def poll(self, client: str = "Contoso") -> None:
         """Poll the client's subscription and wait for what follows."""
         await self.app.queues.send(jobs.PollSubscription(subscription_id=self.cloud(client).id))
@@ -117,7 +135,14 @@ class Estate:
         await self.app.tables.put(GRANTS, Grant(principal_id=people[person]["objectId"], site_ids=list(site_ids)))
 
 
-async def build(host: Host, sandbox: Sandbox, control: httpx.AsyncClient, person: ApiFor, settle: Settle) -> Estate:
+async def build(
+    host: Host,
+    sandbox: Sandbox,
+    control: httpx.AsyncClient,
+    person: ApiFor,
+    settle: Settle,
+    clients: tuple[str, ...] = CLIENTS,
+) -> Estate:
     """Store it; `host` and the world were just reset."""
     estate = Estate(host, sandbox, control, await person("alice"), person, settle)
     app, world = estate.app, sandbox.cloud.world
@@ -132,7 +157,7 @@ async def build(host: Host, sandbox: Sandbox, control: httpx.AsyncClient, person
         created_at=app.clock.now(),
     )
     await app.tables.put(CONNECTIONS, connection)
-    for name in CLIENTS:
+    for name in clients:
         tenant, cloud = tenant_called(world, name), estate.cloud(name)
         consented(sandbox, tenant)
         stored = Tenant(id=tenant.id, display_name=name, connection_id="c1", relationship="reseller", status="synced")

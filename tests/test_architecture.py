@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import ast
+import importlib
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
+from pydantic import BaseModel
 
+import shared
 from functions import AREAS, BLUEPRINTS
 from shared import jobs
 from shared.sinks import KINDS
+from shared.store.tables import Record
 
 ROOT = Path(__file__).parent.parent
 SERVER = ("azure.functions", "fastapi", "starlette")
@@ -116,6 +122,64 @@ def test_only_outgoing_modules_have_clients_of_the_outside() -> None:
 def test_storage_and_vault_are_reached_through_the_store_only() -> None:
     packages = ("azure.data", "azure.storage", "azure.keyvault")
     assert wrong(packages, ("shared", "functions"), ("shared/store",)) == []
+
+
+def records() -> list[type[Record]]:
+    """Every class of rows that the application has."""
+    for module in pkgutil.walk_packages(shared.__path__, "shared."):
+        importlib.import_module(module.name)
+    found: list[type[Record]] = []
+    waiting = [Record]
+    while waiting:
+        children = waiting.pop().__subclasses__()
+        found += children
+        waiting += children
+    # Other tests may have made some of their own.
+    return [model for model in found if model.__module__.startswith("shared.")]
+
+
+def unreadable(model: type[BaseModel]) -> set[str]:
+    """Fields within a model that are lost when they are None, as rows are stored without what is None."""
+    found: set[str] = set()
+    seen: set[type[BaseModel]] = set()
+
+    def walk(kind: Any) -> None:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            if kind in seen:
+                return
+            seen.add(kind)
+            for name, field in kind.model_fields.items():
+                if admits_none(field.annotation) and field.default is not None:
+                    found.add(f"{kind.__name__}.{name}")
+                walk(field.annotation)
+        elif get_origin(kind) is dict and admits_none(get_args(kind)[1]):
+            found.add(f"values of {kind}")
+        for part in get_args(kind):
+            walk(part)
+
+    walk(model)
+    return found
+
+
+def admits_none(kind: Any) -> bool:
+    if get_origin(kind) is Annotated:
+        return admits_none(get_args(kind)[0])
+    return kind is type(None) or type(None) in get_args(kind)
+
+
+def test_what_a_row_does_not_say_is_what_it_was() -> None:
+    class Inner(Record):
+        lost: int | None
+
+    class Outer(Record):
+        kept: str | None = None
+        inner: list[Inner]
+        other: int | None = 5
+        map: dict[str, str | None]
+
+    assert unreadable(Outer) == {"Inner.lost", "Outer.other", "values of dict[str, str | None]"}
+    assert len(records()) > 30
+    assert {name for model in records() for name in unreadable(model)} == set()
 
 
 def test_only_the_settings_read_the_environment() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import functions
+from shared.incidents.policy import Policy
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -56,6 +57,13 @@ def test_the_architecture_page_names_no_file_that_is_gone() -> None:
     named = re.findall(r"^\| `([a-z_./]+)`", text("docs/architecture.md"), re.MULTILINE)
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_every_policy_that_the_page_on_tickets_shows_is_one() -> None:
+    shown = re.findall(r"^```json\n(.*?)^```", text("docs/tickets.md"), re.MULTILINE | re.DOTALL)
+    assert len(shown) >= 3
+    for example in shown:
+        assert Policy.model_validate_json(example).model_fields_set
 
 
 def test_every_command_in_the_documentation_exists() -> None:

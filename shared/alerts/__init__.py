@@ -1,30 +1,21 @@
-"""Alerts: what health events open and close, and telling the sinks."""
+"""Alerts: what becomes of health events: open, silent and closed alerts, outages, and telling the outbox."""
 
 from __future__ import annotations
 
-from shared.alerts.deliveries import deliver_due, run_announcement
-from shared.alerts.deliveries import give_up as give_up_delivery
-from shared.alerts.deliveries import run as run_delivery
-from shared.alerts.reads import open_alert_of
+from shared.alerts.apply import give_up_apply, run_apply
+from shared.alerts.closing import give_up_close, run_close
+from shared.alerts.due import send as send_due
+from shared.alerts.reads import present_alert_of
 from shared.alerts.records import brief
-from shared.alerts.work import give_up_apply, give_up_close, run_apply, run_close
-from shared.app import App
-from shared.jobs import Announce
+from shared.alerts.retiring import jobs as retirements
 
 __all__ = [
     "brief",
-    "deliver_due",
-    "give_up_announcement",
     "give_up_apply",
     "give_up_close",
-    "give_up_delivery",
-    "open_alert_of",
-    "run_announcement",
+    "present_alert_of",
+    "retirements",
     "run_apply",
     "run_close",
-    "run_delivery",
+    "send_due",
 ]
-
-
-async def give_up_announcement(app: App, job: Announce, reason: str) -> None:
-    """Nothing to mark: what was announced stays as it is, and the poisoned job is listed, to be put back."""

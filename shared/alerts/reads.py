@@ -1,23 +1,22 @@
-"""Reading alerts: the open ones from one partition, the closed ones month by month, merged newest first."""
+"""Reading alerts: open and silent ones from one partition, closed ones month by month, merged newest first."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from shared import audit, progress
+from shared import outbox, progress
 from shared.access import Principal
-from shared.alerts import deliveries, work
-from shared.alerts.records import ALERTS, OPEN, Alert, Step, closed_key, extended, order, parse_id, view
+from shared.alerts import texts
+from shared.alerts.gathering import in_turn
+from shared.alerts.records import ALERTS, OPEN, Alert, closed_key, order, parse_id
 from shared.app import App
 from shared.devices import places
 from shared.devices.places import Place
-from shared.errors import Conflict, NotFound
+from shared.errors import NotFound
 
-State = Literal["open", "closed", "suppressed"]
-TICKETS_AT_ONCE = 32
+NOT_SUPPRESSED = "none"
 
 
 @dataclass(frozen=True)
@@ -26,35 +25,61 @@ class Filter:
 
     states: frozenset[str] = frozenset()
     statuses: frozenset[str] = frozenset()
+    severities: frozenset[str] = frozenset()
+    conditions: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    suppressed_bys: frozenset[str] = frozenset()
+    """Why nobody was told; `none` of those that people were told of."""
     site_ids: frozenset[str] = frozenset()
     client_names: frozenset[str] = frozenset()
     tenant_ids: frozenset[str] = frozenset()
     subscription_ids: frozenset[str] = frozenset()
     device_ids: frozenset[str] = frozenset()
+    parent_ids: frozenset[str] = frozenset()
     search: str = ""
     caller: Principal | None = field(default=None, compare=False)
 
     def keeps(self, alert: Alert) -> bool:
         """Whether an alert is shown."""
         about = alert.subject
-        pairs = (
-            (self.states, alert.state),
-            (self.statuses, alert.status),
-            (self.site_ids, alert.site_id or ""),
-            (self.client_names, about.client_name),
-            (self.tenant_ids, about.tenant_id),
-            (self.subscription_ids, about.subscription_id),
-            (self.device_ids, alert.device_id),
+        pairs: tuple[tuple[frozenset[str], Iterable[str]], ...] = (
+            (self.states, [alert.state]),
+            (self.statuses, [alert.status or ""]),
+            (self.severities, [alert.severity]),
+            (self.conditions, [alert.condition]),
+            (self.kinds, [alert.kind]),
+            (self.suppressed_bys, [alert.suppressed_by or NOT_SUPPRESSED]),
+            (self.site_ids, sites_of(alert)),
+            (self.client_names, [about.client_name]),
+            (self.tenant_ids, [about.tenant_id]),
+            (self.subscription_ids, [about.subscription_id]),
+            (self.device_ids, [alert.device_id]),
+            (self.parent_ids, [alert.parent_id or ""]),
         )
-        if any(wanted and value.casefold() not in {w.casefold() for w in wanted} for wanted, value in pairs):
+        for wanted, values in pairs:
+            if wanted and not {w.casefold() for w in wanted}.intersection(value.casefold() for value in values):
+                return False
+        if self.search and not any(self.search.casefold() in name.casefold() for name in _names(alert)):
             return False
-        if self.search and self.search.casefold() not in about.name.casefold():
-            return False
-        return self.caller is None or self.caller.sees_site(alert.site_id)
+        return self.caller is None or sees(self.caller, alert)
 
     def wants(self, state: str) -> bool:
         """Whether alerts in that state can be in the list."""
         return not self.states or state in self.states
+
+
+def sites_of(alert: Alert) -> list[str]:
+    """The sites that an alert is about."""
+    return alert.site_ids or ([alert.site_id] if alert.site_id is not None else [])
+
+
+def sees(caller: Principal, alert: Alert) -> bool:
+    """Whether an alert is of the caller's sites: an outage is when one of its sites is."""
+    return caller.sites is None or not caller.sites.isdisjoint(sites_of(alert))
+
+
+def _names(alert: Alert) -> list[str]:
+    return [alert.subject.name, *(member.name for member in (alert.members.devices if alert.members else []))]
 
 
 async def listed(app: App, wanted: Filter, *, above: str = "", limit: int | None) -> list[Alert]:
@@ -69,92 +94,117 @@ async def listed(app: App, wanted: Filter, *, above: str = "", limit: int | None
 
 
 async def _merged(app: App, wanted: Filter, above: str) -> AsyncIterator[Alert]:
-    """Open and closed alerts in one order; one that is being moved shows once."""
+    """Open and closed alerts in one order; of one that is being moved, the row that knows more."""
     opened: list[tuple[str, Alert]] = []
-    if wanted.wants("open"):
-        every = [(order(a.device_id, a.opened_at), a) for a in await app.tables.all(ALERTS, OPEN)]
+    if wanted.wants("open") or wanted.wants("suppressed"):
+        every = [(order(a.subject_id, a.opened_at), a) for a in await app.tables.all(ALERTS, OPEN, **_where(wanted))]
         beyond = [row for row in every if row[0] > above]
-        found = {place.subscription.id: place for place in await places.every(app)} if beyond else {}
-        present = [row for row in beyond if _present(found.get(row[1].subject.subscription_id), wanted.caller)]
-        opened = sorted(present, key=lambda row: row[0], reverse=True)
+        shown = Shown(await places.every(app) if beyond else [], wanted.caller)
+        opened = sorted((row for row in beyond if shown.has(row[1])), key=lambda row: row[0], reverse=True)
     if wanted.wants("closed"):
-        for month in progress.partitions(app):
-            async for alert in app.tables.query(ALERTS, f"closed-{month}", above=above):
-                key = order(alert.device_id, alert.opened_at)
+        for month in progress.partitions(app.clock.now()):
+            async for closed in app.tables.query(ALERTS, f"closed-{month}", above=above):
+                key = order(closed.subject_id, closed.opened_at)
                 while opened and opened[-1][0] < key:
                     yield opened.pop()[1]
-                if opened and opened[-1][0] == key:
-                    opened.pop()
-                yield alert
+                twin = opened.pop()[1] if opened and opened[-1][0] == key else None
+                yield newer(twin, closed) or closed
     while opened:
         yield opened.pop()[1]
 
 
-def _present(place: Place | None, caller: Principal | None) -> bool:
-    """Whether an open alert is shown, by where its device stands now.
+def _where(wanted: Filter) -> dict[str, Any]:
+    """What of the filter the storage can do: of silent alerts there may be many."""
+    states = [state for state in ("open", "suppressed") if wanted.wants(state)]
+    return {"where": "state eq @state", "parameters": {"state": states[0]}} if len(states) == 1 else {}
+
+
+def newer(opened: Alert | None, closed: Alert | None) -> Alert | None:
+    """Of the two rows that one alert may have for a moment, the one that knows more."""
+    if opened is None or closed is None:
+        return opened or closed
+    return opened if opened.effect_count > closed.effect_count else closed
+
+
+class Shown:
+    """Whether an open alert is shown, by where its devices stand now.
 
     It is hidden as soon as its tenant is unsynced or its site unmapped; the job that closes it comes later.
     """
-    if place is None or not place.shown:
-        return False
-    return caller is None or caller.sees_site(place.site.id if place.site else None)
+
+    def __init__(self, found: Sequence[Place], caller: Principal | None) -> None:
+        self._caller = caller
+        self._sites = {p.subscription.id: p.site.id for p in found if p.shown and p.site is not None}
+
+    def has(self, alert: Alert) -> bool:
+        """Whether it is."""
+        if alert.kind == "self":
+            return self._caller is None or sees(self._caller, alert)
+        if alert.kind == "outage":
+            return any(self._sees(site) for site in set(self._sites.values()).intersection(sites_of(alert)))
+        site = self._sites.get(alert.subject.subscription_id)
+        return site is not None and self._sees(site)
+
+    def _sees(self, site_id: str) -> bool:
+        return self._caller is None or self._caller.sees_site(site_id)
+
+
+async def find(app: App, alert_id: str) -> Alert | None:
+    """One alert whoever asks, or None."""
+    place = parse_id(alert_id)
+    if place is None:
+        return None
+    opened = await app.tables.get(ALERTS, OPEN, place[0])
+    closed = await app.tables.get(ALERTS, *closed_key(*place))
+    return newer(opened if opened is not None and opened.id == alert_id else None, closed)
 
 
 async def get(app: App, caller: Principal, alert_id: str) -> Alert:
     """One alert. Raises NotFound, also outside the caller's sites and for an open one whose device is not shown."""
-    place = parse_id(alert_id)
-    if place is not None:
-        device_id, opened_at = place
-        for partition, row in (closed_key(device_id, opened_at), (OPEN, device_id)):
-            alert = await app.tables.get(ALERTS, partition, row)
-            if alert is None or alert.id != alert_id or not caller.sees_site(alert.site_id):
-                continue
-            if alert.state == "closed" or _present(await places.of(app, alert.subject.subscription_id), caller):
-                return alert
+    alert = await find(app, alert_id)
+    if (
+        alert is not None
+        and sees(caller, alert)
+        and (alert.state == "closed" or Shown(await _places(app, alert), caller).has(alert))
+    ):
+        return alert
     raise NotFound(f"There is no alert {alert_id}.")
 
 
-async def open_alert_of(app: App, device_id: str) -> Alert | None:
-    """The open alert of a device, or None."""
+async def _places(app: App, alert: Alert) -> list[Place]:
+    if alert.kind == "self":
+        return []
+    if alert.kind == "outage":
+        return await places.every(app)
+    place = await places.of(app, alert.subject.subscription_id)
+    return [place] if place is not None else []
+
+
+async def present_alert_of(app: App, device_id: str) -> Alert | None:
+    """The open or silent alert of a device, or None."""
     return await app.tables.get(ALERTS, OPEN, device_id)
 
 
-async def shown(app: App, alerts: list[Alert], *, timeline: bool = False) -> list[dict[str, Any]]:
-    """The alerts as the API shows them, with their tickets."""
-    gate = asyncio.Semaphore(TICKETS_AT_ONCE)
+async def shown(
+    app: App, alerts: Sequence[Alert], caller: Principal | None = None, *, timeline: bool = False
+) -> list[dict[str, Any]]:
+    """The alerts as the API shows them, with their tickets; one that has none of its own shows its outage's."""
+    outages = sorted({alert.parent_id for alert in alerts if alert.parent_id is not None and not alert.sink_ids})
+    parents = {row.id: row for row in await in_turn(outages, lambda parent: find(app, parent)) if row is not None}
+    told = [*alerts, *parents.values()]
+    tickets = await outbox.tickets(app, [(alert.id, alert.sink_ids) for alert in told if alert.sink_ids])
+    return [
+        texts.view(
+            _narrowed(alert, caller),
+            tickets.get(alert.id if alert.sink_ids else alert.parent_id or alert.id, []),
+            timeline=timeline,
+        )
+        for alert in alerts
+    ]
 
-    async def one(alert: Alert) -> dict[str, Any]:
-        async with gate:
-            return view(alert, await work.tickets(app, alert), timeline=timeline)
 
-    return list(await asyncio.gather(*(one(alert) for alert in alerts)))
-
-
-async def redeliver(app: App, caller: Principal, alert_id: str, **why: str | None) -> Alert:
-    """Send the alert's events again to every sink that was told of it, under the same ids.
-
-    `why` goes to the audit log. Raises NotFound, Conflict while a delivery is still under way or when none was told.
-    """
-    alert = await get(app, caller, alert_id)
-    rows = [row for sink_id in alert.sink_ids for row in await work.delivered(app, alert, sink_id)]
-    if not rows:
-        raise Conflict("No sink was told of this alert, so there is nothing to send again.")
-    ended = [row for row in rows if row.state != "pending"]
-    if not ended:
-        raise Conflict("Its deliveries are still under way; they are tried again by themselves.")
-    for row in ended:
-        await deliveries.again(app, row)
-    step = Step(at=app.clock.now(), what="redelivered", detail=caller.name)
-    partition, row_key = ALERTS.key(alert)
-    changed = await app.tables.update(
-        ALERTS, partition, row_key, lambda current: current.changed(timeline=extended(current.timeline, step))
-    )
-    await audit.record(
-        app,
-        caller.id,
-        "alert.redeliver",
-        alert_id,
-        actor_name=caller.name,
-        **{name: value for name, value in why.items() if value is not None},
-    )
-    return changed or alert
+def _narrowed(alert: Alert, caller: Principal | None) -> Alert:
+    """An outage without the names of its devices for who does not see all of its sites."""
+    if caller is None or alert.members is None or all(caller.sees_site(site) for site in sites_of(alert)):
+        return alert
+    return alert.changed(members=alert.members.changed(devices=[]))

@@ -1,155 +1,217 @@
-"""Alerts as rows: the open ones in one partition by device, the closed ones by the month they were opened in.
+"""Alerts as rows: open and silent ones in one partition by subject, closed ones by the month they were made in.
 
-An alert's id names its device and the moment it was opened, so that both places follow from it.
+An alert's id names its subject (a device, an outage, a part of Tenantry) and the moment it was made, so that both
+places follow from it. While it is moved from one to the other both rows are there: the one of more effects counts.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+import hashlib
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import Field
 
-from shared.clock import newest_first
 from shared.devices.records import Status
+from shared.incidents.ids import alert_id, order, parse_id
+from shared.incidents.records import Acknowledgement, Condition, Effect, Severity, Snooze, SuppressedBy
 from shared.store.tables import Kind, Record
 
+__all__ = ["alert_id", "order", "parse_id"]
 OPEN = "open"
-TIMELINE_LIMIT = 50
+TIMELINE_LIMIT = 40
 """Entries kept: a device that flaps for days must not outgrow its row. The first one always stays."""
-_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+DETAIL_CHARS = 300
+NAMES_KEPT = 50
+"""Devices that an outage names."""
+NAME_CHARS = 64
+REASON_CHARS = 1000
+"""Of what Azure says."""
+MARKS_KEPT = 500
+"""Devices of an outage that are told apart when they are counted; of a larger one the count is what is open."""
+
+OutageCondition = Literal["outage", "alreadyDown", "serviceIssue"]
+SelfCondition = Literal["pollLate", "tenantFailing", "sinkFailing", "poisonedWork"]
+AlertKind = Literal["device", "outage", "self"]
+State = Literal["open", "suppressed", "closed"]
+StepKind = Literal[
+    "opened",
+    "reopened",
+    "changed",
+    "acknowledged",
+    "unacknowledged",
+    "snoozed",
+    "woken",
+    "suppressed",
+    "closed",
+    "redelivered",
+]
 
 
 class Step(Record):
     """One thing that happened to an alert. `at` is UTC."""
 
     at: datetime
-    what: Literal["opened", "changed", "closed", "redelivered"]
+    what: StepKind
     status: Status | None = None
     detail: str | None = None
 
 
 class Subject(Record):
-    """The device an alert is about, as it was then: what a ticket shows, without looking anything up."""
+    """What an alert is about, as it was then: all that a ticket shows, without looking anything up."""
 
-    resource_id: str
     name: str
-    type: str
+    resource_id: str = ""
+    type: str = ""
     region: str = ""
     resource_group: str = ""
-    subscription_id: str
+    subscription_id: str = ""
     subscription_name: str = ""
-    tenant_id: str
+    tenant_id: str = ""
     tenant_name: str = ""
     client_name: str = ""
     site_name: str = ""
+    url: str = ""
+    """Where it is looked at."""
+
+
+class Member(Record):
+    """A device of an outage."""
+
+    id: str
+    name: str
+    status: Status | None = None
+    """The last one seen; None when nothing is known of it any more."""
+    down: bool = True
+    """Whether it is among those that keep the outage open."""
+
+
+class Members(Record):
+    """The devices of an outage."""
+
+    count: int = 0
+    """That ever belonged to it."""
+    open: int = 0
+    devices: list[Member] = Field(default_factory=list)
+    """The first NAMES_KEPT."""
+    marks: str = ""
+    """Ends of the ids of those counted, one after the other."""
+
+
+class Issue(Record):
+    """A service issue of Azure, as it was when an alert was opened."""
+
+    id: str
+    """Azure's tracking id; of one that Azure does not list, what the device's health calls it."""
+    title: str = ""
+    service: str = ""
+    region: str = ""
+    """Several are joined by a comma."""
+    url: str = ""
+    """Where it is followed."""
 
 
 class Alert(Record):
-    """A device that is, or was, not available. Times are UTC."""
+    """Something that is, or was, wrong: with a device, with many of one client, or with Tenantry. Times are UTC."""
 
     id: str
-    device_id: str
+    kind: AlertKind = "device"
+    subject_id: str
+    """Row key while it is open: a device's id, else `g...` or `self...`."""
+    parent_id: str | None = None
+    """The outage that it belongs to, whose ticket is its ticket; of one that closed by it, where it goes on."""
+    client_key: str = ""
+    """Whose lease guards it."""
     site_id: str | None = None
-    state: Literal["open", "closed"] = "open"
-    condition: Status
-    """The status that opened it."""
+    site_ids: list[str] = Field(default_factory=list)
+    """Every site of an outage; `site_id` is the one that its ticket goes by."""
+    state: State = "open"
+    condition: Condition | OutageCondition | SelfCondition
+    severity: Severity = "high"
     opened_at: datetime
+    """When it was made: told, or shown silently."""
+    told_at: datetime | None = None
+    """When people were first told. None: they never were."""
+    since: datetime | None = None
+    """Begin of what is wrong, as Azure tells it."""
     closed_at: datetime | None = None
     close_reason: str | None = None
-    """recovered | deviceDeleted | siteUnmapped | tenantUnsynced | subscriptionGone."""
-    status: Status
+    """One of incidents.CloseReason."""
+    status: Status | None = None
     """The last one seen."""
     status_reason: str | None = None
+    suppressed_by: SuppressedBy | None = None
+    suppressed_until: datetime | None = None
+    suppressed_detail: str | None = None
+    acknowledgement: Acknowledgement | None = None
+    snooze: Snooze | None = None
     subject: Subject
+    first_poll: bool = False
+    """It was so already when its subscription was first read."""
+    service_issue: Issue | None = None
+    """Azure's own issue that it fell with."""
+    scope: str = ""
+    """What the devices of an outage have in common, as grouping calls it."""
+    last_join_at: datetime | None = None
+    members: Members | None = None
     sink_ids: list[str] = Field(default_factory=list)
-    """Sinks that were told of its opening, and are therefore told of its end."""
-    closing_ids: list[str] = Field(default_factory=list)
-    """Those told of its end: the same, as far as they still exist."""
-    last_event: str
-    """Row key of the last health event applied: older ones change nothing."""
+    """Sinks that were told of its opening, and are therefore told of what follows."""
+    joined: dict[str, datetime] = Field(default_factory=dict)
+    """Those that were made or enabled when it was open already, and when."""
+    effect_count: int = 0
+    """Number of the last effect applied to it: earlier ones change nothing."""
+    effects: list[Effect] = Field(default_factory=list)
+    """Of an alert without an incident: what is not told yet."""
     timeline: list[Step] = Field(default_factory=list)
 
-
-def alert_id(device_id: str, opened_at: datetime) -> str:
-    """The id of the alert of a device opened at a time (milliseconds in base 36)."""
-    number, digits = (opened_at - _EPOCH) // timedelta(milliseconds=1), ""
-    while number:
-        number, digit = divmod(number, len(_DIGITS))
-        digits = _DIGITS[digit] + digits
-    return f"{device_id}-{digits or '0'}"
+    @property
+    def device_id(self) -> str:
+        """Of the device it is about; empty for an outage or for Tenantry itself."""
+        return self.subject_id if self.kind == "device" else ""
 
 
-def parse_id(identifier: str) -> tuple[str, datetime] | None:
-    """Device id and time of opening in an alert's id, or None when it is not one."""
-    device_id, _, digits = identifier.rpartition("-")
-    if not device_id or not digits or len(digits) > 10 or not set(digits) <= set(_DIGITS):
-        return None
-    try:
-        return device_id, _EPOCH + timedelta(milliseconds=int(digits, 36))
-    except OverflowError:
-        return None
-
-
-def order(device_id: str, opened_at: datetime) -> str:
-    """Sorts alerts newest first, and is the row key of a closed one."""
-    return f"{newest_first(opened_at)}{device_id}"
-
-
-def closed_key(device_id: str, opened_at: datetime) -> tuple[str, str]:
+def closed_key(subject_id: str, opened_at: datetime) -> tuple[str, str]:
     """Partition and row of an alert once it is closed."""
-    return f"closed-{opened_at.astimezone(UTC):%Y%m}", order(device_id, opened_at)
+    return f"closed-{opened_at.astimezone(UTC):%Y%m}", order(subject_id, opened_at)
 
 
 def _key(alert: Alert) -> tuple[str, str]:
-    if alert.state == "open":
-        return OPEN, alert.device_id
-    return closed_key(alert.device_id, alert.opened_at)
+    if alert.state == "closed":
+        return closed_key(alert.subject_id, alert.opened_at)
+    return OPEN, alert.subject_id
 
 
-ALERTS = Kind("Alerts", Alert, _key)
+def _columns(alert: Alert) -> dict[str, Any]:
+    return {"state": alert.state, "kind": alert.kind, "client": alert.client_key, "parent": alert.parent_id or ""}
+
+
+ALERTS = Kind("Alerts", Alert, _key, _columns)
+
+
+def client_key(client_name: str, subscription_id: str) -> str:
+    """Whose alerts are worked on together: a client's, by any spelling; of what has no site, a subscription's."""
+    if not client_name:
+        return subscription_id
+    return f"client-{hashlib.sha256(client_name.casefold().encode()).hexdigest()[:24]}"
 
 
 def extended(timeline: list[Step], step: Step) -> list[Step]:
     """The timeline with one more step, bounded: what drops out is the oldest after the first."""
+    if step.detail and len(step.detail) > DETAIL_CHARS:
+        step = step.changed(detail=f"{step.detail[: DETAIL_CHARS - 1]}…")
     longer = [*timeline, step]
     return longer if len(longer) <= TIMELINE_LIMIT else [longer[0], *longer[-(TIMELINE_LIMIT - 1) :]]
 
 
 def brief(alert: Alert) -> dict[str, Any]:
     """The alert as its device shows it."""
-    return {"id": alert.id, "condition": alert.condition, "openedAt": alert.opened_at}
-
-
-def view(alert: Alert, tickets: list[dict[str, Any]], *, timeline: bool = False) -> dict[str, Any]:
-    """The alert as the API and its events show it."""
-    about = alert.subject
-    shown: dict[str, Any] = {
+    shown = {
         "id": alert.id,
-        "title": f"{about.name} is {alert.condition}",
-        "deviceId": alert.device_id,
-        "deviceName": about.name,
-        "resourceId": about.resource_id,
-        "type": about.type,
-        "region": about.region,
-        "resourceGroup": about.resource_group,
-        "subscriptionId": about.subscription_id,
-        "subscriptionName": about.subscription_name,
-        "tenantId": about.tenant_id,
-        "tenantName": about.tenant_name,
-        "clientName": about.client_name,
-        "siteId": alert.site_id,
-        "siteName": about.site_name,
         "state": alert.state,
         "condition": alert.condition,
+        "severity": alert.severity,
         "openedAt": alert.opened_at,
-        "status": alert.status,
-        "statusReason": alert.status_reason,
-        "tickets": tickets,
     }
-    if alert.closed_at is not None:
-        shown |= {"closedAt": alert.closed_at, "closeReason": alert.close_reason}
-    if timeline:
-        shown["timeline"] = [step.model_dump(exclude_none=True) for step in alert.timeline]
+    if alert.suppressed_by is not None:
+        shown["suppressedBy"] = alert.suppressed_by
     return shown

@@ -40,6 +40,9 @@ class Health(Record):
     """Planned, Unplanned, Not Applicable."""
     recommended_actions: list[dict[str, str]] = Field(default_factory=list)
     """`{text, url?}` in the order of Azure; only while not available."""
+    service_issue: str | None = None
+    """Correlation id (else the title) of an active service issue of Azure's that impacts the resource."""
+    service_issue_title: str | None = None
 
 
 class Device(Record):
@@ -91,6 +94,8 @@ class HealthEvent(Record):
     change: Change
     device: Device
     """As it was after the change; before it, when the device is gone."""
+    first_poll: bool = False
+    """It was like this already when its subscription was read for the first time."""
 
 
 def _change_row(change: Change) -> str:

@@ -50,9 +50,18 @@ class Plan:
 
 
 def diff(
-    stored: Mapping[str, Device], seen: Iterable[Seen], *, tenant_id: str, subscription_id: str, now: datetime
+    stored: Mapping[str, Device],
+    seen: Iterable[Seen],
+    *,
+    tenant_id: str,
+    subscription_id: str,
+    now: datetime,
+    first: bool = False,
 ) -> Plan:
-    """The plan. `stored` is by device id. Running it and comparing again gives an empty plan."""
+    """The plan. `stored` is by device id. Running it and comparing again gives an empty plan.
+
+    `first`: the subscription was never read before, so that what is down may have been so for long.
+    """
     plan = Plan()
     left = dict(stored)
     for one in seen:
@@ -66,7 +75,10 @@ def diff(
             continue
         plan.devices.append(after)
         change = _change(before, after, at)
-        event = HealthEvent(device_id=identifier, change=change, device=after) if change else None
+        event = None
+        if change is not None:
+            already = first and before is None
+            event = HealthEvent(device_id=identifier, change=change, device=after, first_poll=already)
         plan.steps.append(Step(after, change=change, event=event))
     for gone in left.values():
         at = _after(gone, now)

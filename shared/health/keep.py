@@ -47,18 +47,29 @@ class _Basis:
     """Events of an earlier poll wait to be applied."""
 
 
-async def store(app: App, subscription_id: str, tenant_id: str, observation: Observation, digest: str | None) -> int:
+async def store(
+    app: App,
+    subscription_id: str,
+    tenant_id: str,
+    observation: Observation,
+    digest: str | None,
+    *,
+    first: bool = False,
+    apply_after: float = 0,
+) -> int:
     """Write devices with their changes and events, then the index, then the job that applies the events.
 
-    `digest` is that of the last observation stored; gives the number of devices. Raises Conflict when others keep
-    changing the devices.
+    `digest` is that of the last observation stored, `first` that there was none ever, `apply_after` how many seconds
+    the job is hidden; gives the number of devices. Raises Conflict when others keep changing the devices.
     """
     marks = {device_id(subscription_id, one.resource_id): (one, observe.mark_of(one)) for one in observation.seen}
     basis = await _changed_only(app, subscription_id, digest, marks)
     for _ in range(TRIES):
         basis = basis or await _everything(app, subscription_id, observation.seen)
         now = app.clock.now()
-        plan = diff(basis.stored, basis.seen, tenant_id=tenant_id, subscription_id=subscription_id, now=now)
+        plan = diff(
+            basis.stored, basis.seen, tenant_id=tenant_id, subscription_id=subscription_id, now=now, first=first
+        )
         try:
             await _write(app, plan)
         except PreconditionFailed:
@@ -67,7 +78,7 @@ async def store(app: App, subscription_id: str, tenant_id: str, observation: Obs
         rows = basis.rows | {device.id: index.row_of(device, marks[device.id][1]) for device in plan.devices}
         await index.write(app, subscription_id, observation.digest, rows.values())
         if basis.pending or plan.has_events:
-            await app.queues.send(jobs.ApplyEvents(subscription_id=subscription_id))
+            await app.queues.send(jobs.ApplyEvents(subscription_id=subscription_id), delay=apply_after)
         return len(rows)
     raise Conflict(f"The devices of {subscription_id} are being changed by others. It is tried again.")
 

@@ -16,7 +16,7 @@ from typing import Any
 from shared.devices.records import Health, status_of
 
 MACHINE_TYPE = "microsoft.compute/virtualmachines"
-FORMAT = "1"
+FORMAT = "2"
 """Of what is stored. Raised, every subscription is compared again at its next poll."""
 PREFIX_CHARS = 2
 """Of a digest: the format, and whether there are machines."""
@@ -24,6 +24,8 @@ MAX_TAG_CHARS, SMALL_TAG_CHARS = 8_000, 1_200
 """Of JSON. Tags below the second need no counting: even if every character were escaped they would fit."""
 MAX_TEXT_CHARS, MAX_URL_CHARS, MAX_ACTIONS = 800, 500, 5
 """A device, its event and its change must fit a row each (shared/store/tables.py)."""
+MAX_TITLE_CHARS = 200
+NO_ISSUE = ("", "")
 _MARKER = "/providers/microsoft.resourcehealth/"
 
 
@@ -47,6 +49,8 @@ class Seen:
     category: str
     actions: tuple[tuple[str, str], ...]
     """(text, link) of what Azure recommends, while it is not available."""
+    issue: tuple[str, str]
+    """Correlation id and title of an active service issue that impacts it; both empty without one."""
     power_state: str
 
 
@@ -79,6 +83,7 @@ def _seen(
     state = ""
     occurred = reason = reason_type = context = category = ""
     actions: tuple[tuple[str, str], ...] = ()
+    issue = NO_ISSUE
     if health is not None:
         state = str(health.get("availabilityState") or "")
         occurred = str(health.get("occuredTime") or "")
@@ -88,6 +93,7 @@ def _seen(
         category = str(health.get("category") or "")[:100]
         if state.lower() != "available":
             actions = _actions(health.get("recommendedActions") or ())
+            issue = _issue(health.get("serviceImpactingEvents") or ())
     return Seen(
         resource_id,
         str(resource.get("name") or key.rpartition("/")[2]),
@@ -103,8 +109,24 @@ def _seen(
         context,
         category,
         actions,
+        issue,
         power_state,
     )
+
+
+def _issue(given: Iterable[Mapping[str, Any]]) -> tuple[str, str]:
+    """The active one that began last.
+
+    Fields: learn.microsoft.com/rest/api/resourcehealth/availability-statuses/list.
+    """
+    active = [
+        event for event in given if str((event.get("status") or {}).get("value") or "").lower() not in ("", "resolved")
+    ]
+    if not active:
+        return NO_ISSUE
+    newest = max(active, key=lambda event: str(event.get("eventStartTime") or ""))
+    title = str((newest.get("incidentProperties") or {}).get("title") or "")[:MAX_TITLE_CHARS]
+    return str(newest.get("correlationId") or title)[:MAX_TITLE_CHARS], title
 
 
 def _actions(given: Iterable[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
@@ -171,6 +193,8 @@ def health_of(seen: Seen) -> Health:
         context=seen.context or None,
         category=seen.category or None,
         recommended_actions=[{"text": text} | ({"url": url} if url else {}) for text, url in seen.actions],
+        service_issue=seen.issue[0] or None,
+        service_issue_title=seen.issue[1] or None,
     )
 
 

@@ -37,6 +37,7 @@ TRIES = 5
 CLAIM_SECONDS = 60
 """So long others leave a claim alone; who made it has died by then, or will find that he lost it."""
 CLAIMED_PAUSE_SECONDS = 5.0
+APPLY_AFTER_SECONDS = 20.0
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
@@ -100,8 +101,11 @@ async def start_refresh(
     return operation
 
 
-async def run_poll(app: App, job: jobs.PollSubscription) -> None:
-    """Do one poll. Throttled, it puts itself off; refused, it marks the subscription; it raises only the unforeseen."""
+async def run_poll(app: App, job: jobs.PollSubscription) -> bool | None:
+    """Do one poll. Throttled, it puts itself off; refused, it marks the subscription; it raises only the unforeseen.
+
+    Gives whether anything was other than at the last poll; None when it could not be read or stored.
+    """
     subscription = await app.tables.get(SUBSCRIPTIONS, "subscription", job.subscription_id)
     place = (await places.recent_directory(app)).place(subscription) if subscription else None
     if place is not None and place.not_polled:
@@ -109,27 +113,30 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> None:
         place = await places.of(app, job.subscription_id)
     if subscription is None or place is None:
         await _report(app, job, {"code": "notFound", "message": "There is no such subscription."})
-        return
+        return None
     if place.not_polled:
         await _report(app, job, {"code": "notPolled", "message": place.not_polled})
-        return
+        return None
     if _is_claimed(subscription, app.clock.now()) and job.attempt < MAX_WAITS:
         await _come_back(app, job, CLAIMED_PAUSE_SECONDS)
-        return
+        return None
     try:
         observation = await _observe(app, place)
     except Throttled as error:
         await _put_off(app, job, error)
-        return
+        return None
     except MicrosoftError as error:
         if isinstance(error, NeedsConsent):
             await connections.needs_consent(app, subscription.connection_id, error)
         await _fail(app, job, error)
-        return
-    if await _keep(app, subscription, observation):
+        return None
+    # The job that applies the events of a hinted poll is only a net beneath who applies them right after it.
+    apply_after = APPLY_AFTER_SECONDS if job.hinted else 0
+    if await _keep(app, subscription, observation, apply_after):
         await _report(app, job, None)
-    else:
-        await _come_back(app, job, CLAIMED_PAUSE_SECONDS)
+        return observation.digest != subscription.digest
+    await _come_back(app, job, CLAIMED_PAUSE_SECONDS)
+    return None
 
 
 async def give_up_poll(app: App, job: jobs.PollSubscription, reason: str) -> None:
@@ -182,7 +189,7 @@ async def _all_of(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C]
     return results  # type: ignore[return-value]  # without failures they are what was awaited
 
 
-async def _keep(app: App, before: Subscription, observation: Observation) -> bool:
+async def _keep(app: App, before: Subscription, observation: Observation, apply_after: float = 0) -> bool:
     """Store what was observed; False when another poll came in between, so that one more has to look again."""
     if observation.digest == before.digest:
         return await _note(app, before, observation, before.device_count)
@@ -191,7 +198,7 @@ async def _keep(app: App, before: Subscription, observation: Observation) -> boo
         return False
     ended = False
     try:
-        kept = await _keep_claimed(app, claimed, observation, before.digest)
+        kept = await _keep_claimed(app, claimed, observation, before.digest, apply_after)
         ended = True
     finally:
         if not ended:
@@ -209,8 +216,11 @@ async def _release(app: App, claimed: Subscription) -> None:
     )
 
 
-async def _keep_claimed(app: App, claimed: Subscription, observation: Observation, digest: str | None) -> bool:
-    count = await store(app, claimed.id, claimed.tenant_id, observation, digest)
+async def _keep_claimed(
+    app: App, claimed: Subscription, observation: Observation, digest: str | None, apply_after: float = 0
+) -> bool:
+    first = digest is None or claimed.last_refreshed_at is None
+    count = await store(app, claimed.id, claimed.tenant_id, observation, digest, first=first, apply_after=apply_after)
     if await _note(app, claimed, observation, count):
         return True
     # Our devices may have overwritten newer ones: no digest may vouch for them.

@@ -67,6 +67,7 @@ async def start(
             resource_type=device.type,
             subscription_id=device.subscription_id,
             tenant_id=device.tenant_id,
+            asked_by=caller.name,
         )
         operation = await progress.start(
             app,

@@ -12,10 +12,12 @@ from typing import Any
 
 from shared import audit, capabilities, connections, progress, tenants
 from shared.app import App
+from shared.devices import listing, places
 from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
-from shared.jobs import Announce, FollowOperation, PollSubscription
+from shared.jobs import Announce, ApplyEvents, FollowOperation, PollSubscription
 from shared.microsoft import compute
 from shared.microsoft.identity import TenantCredential
+from shared.operations import planned
 from shared.operations.records import GUARDS, Failure, Plan, plan_of
 from shared.progress import OPERATIONS, TERMINAL, Operation, Status
 
@@ -78,6 +80,9 @@ async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCr
     )
     # A token first: a sign-in that fails is no lost answer.
     await credential.get_token(f"{app.settings.resources['arm']}/.default")
+    # Known before Azure is asked: the machine may be seen away sooner than the answer comes.
+    work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
+    await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
     claimed = await _store(app, operation, plan)
     if claimed is None:
         return
@@ -206,13 +211,25 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
     guard = await app.tables.get(GUARDS, "device", plan.device_id)
     if guard is not None and guard.operation_id == operation.id:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
+    begun = await planned.end(
+        app, plan.device_id, plan.subscription_id, operation.id, operation.last_updated_at, done=_done(operation, plan)
+    )
+    if begun:
+        # From now on it is known by when the machine must be back.
+        await app.queues.send(
+            ApplyEvents(
+                subscription_id=plan.subscription_id,
+                due=[plan.device_id],
+                correlation_id=operation.correlation_id,
+            )
+        )
     await app.queues.send(
         Announce(
             event="tenantry.operation.completed",
             event_id=f"{operation.id}|completed",
             subject=plan.device_id,
             site_ids=operation.site_ids,
-            data=progress.view(operation),
+            data=progress.view(operation) | await _about(app, plan),
             correlation_id=operation.correlation_id,
         )
     )
@@ -220,6 +237,25 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
     await app.queues.send(
         PollSubscription(subscription_id=plan.subscription_id, correlation_id=operation.correlation_id)
     )
+
+
+async def _about(app: App, plan: Plan) -> dict[str, Any]:
+    """What readers of the event are told beside the operation: whose device it is, and who asked."""
+    place = await places.of(app, plan.subscription_id)
+    site = place.site if place is not None else None
+    return {
+        "deviceName": plan.resource_id.rpartition("/")[2],
+        "clientName": site.client_name if site is not None else "",
+        "askedBy": plan.asked_by,
+        "links": {"azure": listing.portal_url(app, place, plan.resource_id)} if place is not None else {},
+    }
+
+
+def _done(operation: Operation, plan: Plan) -> bool:
+    """Whether the machine is known to be where the action leads to."""
+    row = capabilities.find(plan.resource_type, plan.verb)
+    reached = row is not None and (operation.result or {}).get("powerState") == row.ends_in
+    return operation.status == "succeeded" or (operation.status == "outcomeUnknown" and reached)
 
 
 async def give_up(app: App, job: FollowOperation, reason: str) -> None:

@@ -23,6 +23,8 @@ class Plan(Record):
     resource_type: str
     subscription_id: str
     tenant_id: str
+    asked_by: str = ""
+    """Name of who asked."""
     phase: Phase = "queued"
     attempts: int = 0
     """How often it was sent."""

@@ -119,6 +119,9 @@ async def test_an_action_is_followed_to_its_real_end(estate: Estate, verb: str, 
     [told] = [row for row in await estate.received() if row["body"]["type"] == "tenantry.operation.completed"]
     assert told["body"]["data"]["id"] == operation["id"]
     assert told["body"]["subject"] == estate.device_id(machine)
+    about = {name: told["body"]["data"][name] for name in ("deviceName", "clientName", "askedBy")}
+    assert about == {"deviceName": machine.name, "clientName": "Contoso", "askedBy": "Alice Anders"}
+    assert machine.id in told["body"]["data"]["links"]["azure"]
     assert sink["enabled"]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from sandbox.environment import app_settings
 from sandbox.server import Sandbox
@@ -126,6 +127,7 @@ async def statuses(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     return [tenant for tenant in answer.json()["value"] if not tenant["isPrimary"]]
 
 
+@pytest.mark.timeout(300)
 async def test_a_host_killed_in_mid_fan_out_loses_and_doubles_nothing(
     sandbox: Sandbox, control: httpx.AsyncClient
 ) -> None:
@@ -176,11 +178,11 @@ def _has_application(sandbox: Sandbox, tenant_id: str) -> bool:
     return world.tenants[tenant_id].sp_of(ours) is not None
 
 
-async def _until(true: Any, api: httpx.AsyncClient, seconds: float = 90) -> None:
+async def _until(true: Any, api: httpx.AsyncClient, seconds: float = 170) -> None:
     """Look at the tenants until something holds of them; another process works on them meanwhile."""
     async with asyncio.timeout(seconds):
         while not true(await statuses(api)):
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(0.5)
 
 
 async def _never() -> None:
