@@ -1,8 +1,9 @@
-"""`python -m bench`: poll cycles of a large installation, beside the floor of the same requests.
+"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and three other parts.
 
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
-bench/results.json, and fails when a limit of `LIMITS` is passed.
+bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py and
+bench/deliveries.py say what they measure.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import cycle
+from bench import cycle, deliveries, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -150,18 +151,65 @@ def failures(results: list[dict[str, Any]]) -> list[str]:
     return found
 
 
-def main() -> None:
-    """Read the arguments, measure, print, write."""
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3, help="cycles of each kind, of which the median counts")
-    parser.add_argument("--size", action="append", help="tenants,subscriptions,resources; may be repeated")
-    arguments = parser.parse_args()
+def cycles(arguments: argparse.Namespace) -> list[str]:
+    """Measure poll cycles, print and write; gives which limits are passed."""
     sizes = [Size(*map(int, text.split(","))) for text in arguments.size or ()] or list(SIZES)
     results = [asyncio.run(measure(size, arguments.rounds)) for size in sizes]
     print(table(results))
-    RESULTS.write_text(json.dumps({"python": platform.python_version(), "results": results}, indent=2) + "\n")
-    if problems := failures(results):
-        sys.exit("\n".join(["Too slow or too large:", *problems]))
+    write(results=results)
+    return failures(results)
+
+
+def from_event_to_ticket(_: argparse.Namespace) -> list[str]:
+    """Measure latency, print and write; gives which limits are passed."""
+    result = asyncio.run(latency.measure())
+    print(latency.table(result))
+    write(latency=result)
+    return latency.failures(result)
+
+
+def noisy_day(_: argparse.Namespace) -> list[str]:
+    """Count the tickets of a noisy day, print and write; gives which limits are passed."""
+    result = noise.run()
+    print(noise.table(result))
+    write(noise=result)
+    return noise.failures(result)
+
+
+def with_faults_and_kills(_: argparse.Namespace) -> list[str]:
+    """Deliver many alerts to three sinks, print and write; gives what was lost or doubled."""
+    result = asyncio.run(deliveries.measure())
+    print(deliveries.table(result))
+    write(deliveries=result)
+    return deliveries.failures(result)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "noise": noisy_day,
+    "cycles": cycles,
+    "latency": from_event_to_ticket,
+    "deliveries": with_faults_and_kills,
+}
+
+
+def write(**measured: Any) -> None:
+    """Put what was measured into the results; what other parts measured stays."""
+    known: dict[str, Any] = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    RESULTS.write_text(json.dumps(known | {"python": platform.python_version()} | measured, indent=2) + "\n")
+
+
+def main() -> None:
+    """Read the arguments, measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("parts", nargs="*", help=f"what to measure: {', '.join(PARTS)}; everything unless named")
+    parser.add_argument("--rounds", type=int, default=3, help="cycles of each kind, of which the median counts")
+    parser.add_argument("--size", action="append", help="tenants,subscriptions,resources; may be repeated")
+    arguments = parser.parse_args()
+    if unknown := set(arguments.parts) - set(PARTS):
+        parser.error(f"there is no part {', '.join(unknown)}")
+    problems = [problem for part in arguments.parts or PARTS for problem in PARTS[part](arguments)]
+    if problems:
+        sys.exit("\n".join(["Too slow, too large, too loud, lost or doubled:", *problems]))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,22 +77,37 @@ class Stage:
                 operation = await self.call("GET", f"/operations/{operation['id']}")
         return operation
 
-    async def start_host(self) -> None:
-        """Start the host anew: its memory and caches are those of a fresh process."""
+    async def start_host(self, own: Mapping[str, str] = HOST_SETTINGS) -> None:
+        """Start the host anew, with these settings of its own: its memory and caches are those of a fresh process."""
         for child in [child for child in self.system.children if child.name == "host"]:
             child.process.terminate()
             await child.process.wait()
             self.system.children.remove(child)
-        settings = app_settings(self.world, self.storage, self.system.host_url, self.authority) | HOST_SETTINGS
-        await up.start_host(self.system, self.http, settings, "shared.app")
+        await up.start_host(self.system, self.http, self.settings() | dict(own), "shared.app")
+
+    def settings(self) -> dict[str, str]:
+        """The application's settings."""
+        return app_settings(self.world, self.storage, self.system.host_url, self.authority)
+
+    async def kill_host(self) -> None:
+        """End the host as a crash does: nothing of it is finished, nothing told."""
+        [host] = [child for child in self.system.children if child.name == "host"]
+        host.process.kill()
+        await host.process.wait()
+        self.system.children.remove(host)
+
+    async def sign_in(self) -> None:
+        """Call our API as alice from now on."""
+        token = (await self.control("POST", "/tokens", json={"person": "alice"}))["accessToken"]
+        self.api.headers["Authorization"] = f"Bearer {token}"
 
     async def complete(self) -> None:
         """Make the connection active: every subscription is polled, for the first time."""
         await self.call("POST", f"/connections/{self.connection}/complete")
 
-    async def tick(self) -> None:
-        """Run the timer `poll_resource_health` now."""
-        url = f"{self.system.host_url}/admin/functions/poll_resource_health"
+    async def tick(self, timer: str = "poll_resource_health") -> None:
+        """Run a timer now."""
+        url = f"{self.system.host_url}/admin/functions/{timer}"
         (await self.http.post(url, json={"input": ""})).raise_for_status()
 
     def host_memory(self) -> float:
@@ -119,8 +135,9 @@ class Stage:
 
 
 def _free_base() -> int:
-    """The first of 21 ports in a row of which none is in use."""
-    for base in range(21_000, 60_000, 100):
+    """The first of 21 ports in a row of which none is in use, below those that connections are given."""
+    # At random: another session on this machine looks for its own at the same time.
+    for base in random.sample(range(21_000, 32_000, 25), 200):
         wanted = up.Ports.above(base).used(host=True)
         with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
             for port in wanted:
@@ -130,34 +147,39 @@ def _free_base() -> int:
 
 
 @contextlib.asynccontextmanager
-async def staged(size: Size, state: Path) -> AsyncIterator[Stage]:
-    """A system with a world of that size: every tenant synced and mapped, nothing polled yet.
-
-    Polling begins when the connection is completed. `state` is an empty folder for certificates.
-    """
+async def raised(state: Path) -> AsyncIterator[Stage]:
+    """Azurite and sandbox with its default world; no host yet. `state` is an empty folder for certificates."""
     system = up.System(up.Ports.above(_free_base()), state, ROOT)
     async with httpx.AsyncClient(timeout=120, trust_env=False) as http:
         try:
             storage = await up.start_storage(system)
             world = await up.start_sandbox(system, http, "default")
             stage = Stage(system, http, storage, world)
-            body = {"scenario": "scale", **vars(size)}
-            await stage.control("POST", "/reset", json=body)
-            stage.world = await stage.control("GET", "/world")
-            await stage.start_host()
-            await _install(stage)
             yield stage
             await stage.close()
         finally:
             await system.stop()
 
 
+@contextlib.asynccontextmanager
+async def staged(size: Size, state: Path) -> AsyncIterator[Stage]:
+    """A system with a world of that size: every tenant synced and mapped, nothing polled yet.
+
+    Polling begins when the connection is completed. `state` is an empty folder for certificates.
+    """
+    async with raised(state) as stage:
+        await stage.control("POST", "/reset", json={"scenario": "scale", **vars(size)})
+        stage.world = await stage.control("GET", "/world")
+        await stage.start_host()
+        await _install(stage)
+        yield stage
+
+
 async def _install(stage: Stage) -> None:
     """The way of an administrator, by the API: connect, sync and map everything."""
     redirect = f"{stage.system.host_url}/api/connections/callback"
     await stage.control("PUT", "/applications/tenantry", json={"redirectUris": [redirect]})
-    token = (await stage.control("POST", "/tokens", json={"person": "alice"}))["accessToken"]
-    stage.api.headers["Authorization"] = f"Bearer {token}"
+    await stage.sign_in()
     partner = stage.world["partner"]["tenantId"]
     connection = await stage.call("POST", "/connections", json={"name": "Northwind", "partnerTenantId": partner})
     url = (await stage.call("POST", f"/connections/{connection['id']}/authorize"))["authorizationUrl"]
