@@ -97,7 +97,7 @@ async def list_alerts(
     found = await reads.listed(app, wanted, above=above, limit=page.top + 1)
     shown = found[: page.top]
     after = [order(shown[-1].subject_id, shown[-1].opened_at)] if len(found) > page.top else None
-    return page.reply(await reads.shown(app, shown, caller), after=after, total=total)
+    return page.reply(await reads.shown(app, shown), after=after, total=total)
 
 
 def _position(page: Page) -> str:
@@ -109,7 +109,7 @@ def _position(page: Page) -> str:
 
 
 async def _detail(app: App, caller: Principal, alert: Alert) -> dict[str, Any]:
-    (shown,) = await reads.shown(app, [alert], caller, timeline=True)
+    (shown,) = await reads.shown(app, [alert], timeline=True)
     return shown
 
 

@@ -284,7 +284,6 @@ _SAID = (
     "suppressed_detail",
     "acknowledgement",
     "snooze",
-    "site_ids",
     "last_join_at",
     "members",
 )

@@ -1,4 +1,4 @@
-"""Outages: one alert, and one ticket, for devices of a client that fell together, with the devices inside.
+"""Outages: one alert, and one ticket, for devices of a client's site that fell together, with the devices inside.
 
 A device's alert that belongs to an outage names it as its parent and is told by it alone. The outage's row comes before
 those of its devices; what it says is made of the rows that are there (`settle`), so that work cut off anywhere is
@@ -18,7 +18,7 @@ from shared.alerts.carry import Carried
 from shared.alerts.gathering import in_turn
 from shared.alerts.looks import TICK, Look
 from shared.alerts.outages import ENDED, Ended
-from shared.alerts.records import ALERTS, OPEN, Alert, Issue, Members, closed_key
+from shared.alerts.records import ALERTS, OPEN, Alert, Issue, Members, closed_key, group_key
 from shared.alerts.surroundings import Surroundings
 from shared.app import App
 from shared.devices.records import device_id
@@ -136,7 +136,7 @@ async def _opening(
     before = await app.tables.get(ALERTS, *closed_key(*place)) if effect.kind == "reopen" and place else None
     return Opening(
         device_id=look.id,
-        client=around.key,
+        client=around.group_key,
         region=subject.region if subject else "",
         type=look.type,
         first_poll=look.first_poll,
@@ -150,11 +150,11 @@ async def _opening(
 
 def _group(row: Alert) -> Group:
     began = row.since or row.opened_at
-    return Group(row.id, row.client_key, row.scope, began, row.last_join_at or row.opened_at)
+    return Group(row.id, group_key(row.client_key, row.site_id), row.scope, began, row.last_join_at or row.opened_at)
 
 
 def _recent(row: Ended) -> Group:
-    return Group(row.alert_id, row.client_key, row.scope, row.began_at, row.last_join_at)
+    return Group(row.alert_id, group_key(row.client_key, row.site_id), row.scope, row.began_at, row.last_join_at)
 
 
 def _issue(subscription_id: str, issue: ServiceIssue) -> grouping.Issue:
@@ -166,7 +166,7 @@ def _singles(rows: Iterable[Alert], openings: Sequence[Opening], since: datetime
     return [
         Single(
             device_id=row.subject_id,
-            client=row.client_key,
+            client=group_key(row.client_key, row.site_id),
             region=row.subject.region,
             type=row.subject.type,
             first_poll=row.first_poll,
@@ -206,17 +206,15 @@ async def _gathered(
 ) -> Alert:
     """The outage's row, stored before any device names it: new, joined, or taken out of the closed ones."""
     began = min([*(one.since for one in gathering.openings), *(one.since for one in gathering.absorbed)])
-    subject_id = outages.subject_id(around.key, gathering.key)
+    subject_id = outages.subject_id(around.group_key, gathering.key)
     row = there.get(subject_id)
     if row is None and gathering.group_id is not None and (place := parse_id(gathering.group_id)) is not None:
         closed = await app.tables.get(ALERTS, *closed_key(*place))
         row = outages.reopened(closed, now) if closed is not None else None
     if row is None:
         row = outages.new(around, gathering, issue, began, now)
-    sites = {*row.site_ids, *([around.site_id] if around.site_id else [])}
-    sites |= {there[one.device_id].site_id or "" for one in gathering.absorbed} - {""}
     since = min(row.since or began, began)
-    return await app.tables.put(ALERTS, row.changed(last_join_at=now, since=since, site_ids=sorted(sites)))
+    return await app.tables.put(ALERTS, row.changed(last_join_at=now, since=since))
 
 
 async def settle_client(app: App, key: str, now: datetime, reason: CloseReason = "recovered") -> None:

@@ -38,9 +38,10 @@ ISSUE_CHARS = 200
 
 
 class Ended(Record):
-    """Where the last outage of a client and scope is, so that one of the same may open it again. Times are UTC."""
+    """Where the last outage of a site and scope is, so that one of the same may open it again. Times are UTC."""
 
     client_key: str
+    site_id: str | None = None
     subject_id: str
     alert_id: str
     scope: str
@@ -56,6 +57,7 @@ def ended(row: Alert, at: datetime) -> Ended:
     """The pointer to an outage that closes."""
     return Ended(
         client_key=row.client_key,
+        site_id=row.site_id,
         subject_id=row.subject_id,
         alert_id=row.id,
         scope=row.scope,
@@ -65,14 +67,14 @@ def ended(row: Alert, at: datetime) -> Ended:
     )
 
 
-def subject_id(client_key: str, scope: str) -> str:
-    """What an outage is called while it is open: there is one of a client and scope."""
-    return f"g{hashlib.sha256(f'{client_key}|{scope}'.encode()).hexdigest()[:24]}"
+def subject_id(group_key: str, scope: str) -> str:
+    """What an outage is called while it is open: there is one of a site and scope."""
+    return f"g{hashlib.sha256(f'{group_key}|{scope}'.encode()).hexdigest()[:24]}"
 
 
 def new(around: Surroundings, gathering: Gathering, issue: Issue | None, began: datetime, now: datetime) -> Alert:
     """A new outage that nobody was told of."""
-    identifier = subject_id(around.key, gathering.key)
+    identifier = subject_id(around.group_key, gathering.key)
     name, condition, region, kind = _about(gathering, issue)
     at = now.replace(microsecond=now.microsecond // 1000 * 1000)
     site = around.place.site if around.place else None

@@ -185,9 +185,7 @@ async def present_alert_of(app: App, device_id: str) -> Alert | None:
     return await app.tables.get(ALERTS, OPEN, device_id)
 
 
-async def shown(
-    app: App, alerts: Sequence[Alert], caller: Principal | None = None, *, timeline: bool = False
-) -> list[dict[str, Any]]:
+async def shown(app: App, alerts: Sequence[Alert], *, timeline: bool = False) -> list[dict[str, Any]]:
     """The alerts as the API shows them, with their tickets; one that has none of its own shows its outage's."""
     outages = sorted({alert.parent_id for alert in alerts if alert.parent_id is not None and not alert.sink_ids})
     parents = {row.id: row for row in await in_turn(outages, lambda parent: find(app, parent)) if row is not None}
@@ -195,16 +193,9 @@ async def shown(
     tickets = await outbox.tickets(app, [(alert.id, alert.sink_ids) for alert in told if alert.sink_ids])
     return [
         texts.view(
-            _narrowed(alert, caller),
+            alert,
             tickets.get(alert.id if alert.sink_ids else alert.parent_id or alert.id, []),
             timeline=timeline,
         )
         for alert in alerts
     ]
-
-
-def _narrowed(alert: Alert, caller: Principal | None) -> Alert:
-    """An outage without the names of its devices for who does not see all of its sites."""
-    if caller is None or alert.members is None or all(caller.sees_site(site) for site in sites_of(alert)):
-        return alert
-    return alert.changed(members=alert.members.changed(devices=[]))

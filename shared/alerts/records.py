@@ -124,7 +124,7 @@ class Alert(Record):
     """Whose lease guards it."""
     site_id: str | None = None
     site_ids: list[str] = Field(default_factory=list)
-    """Every site of an outage; `site_id` is the one that its ticket goes by."""
+    """Of one of Tenantry's own that concerns several sites: all of them."""
     state: State = "open"
     condition: Condition | OutageCondition | SelfCondition
     severity: Severity = "high"
@@ -193,6 +193,11 @@ def client_key(client_name: str, subscription_id: str) -> str:
     if not client_name:
         return subscription_id
     return f"client-{hashlib.sha256(client_name.casefold().encode()).hexdigest()[:24]}"
+
+
+def group_key(client_key: str, site_id: str | None) -> str:
+    """Whose devices may share an outage: those of one site, because sinks, companies and people go by sites."""
+    return f"{client_key}|{site_id or ''}"
 
 
 def extended(timeline: list[Step], step: Step) -> list[Step]:

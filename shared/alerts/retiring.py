@@ -58,10 +58,10 @@ def _job(sink: Sink) -> CloseAlerts:
 
 
 async def _with_tickets(app: App, sink_id: str) -> list[Alert]:
-    """The open alerts that have an open ticket there."""
+    """The open alerts that have an open ticket there, or whose opening is on its way: it may be made at this moment."""
     rows = [row for row in await app.tables.all(ALERTS, OPEN, where="state eq 'open'") if sink_id in row.sink_ids]
     known = await outbox.tickets(app, [(row.id, [sink_id]) for row in rows])
-    return [row for row in rows if any(ticket["state"] == "open" for ticket in known[row.id])]
+    return [row for row in rows if any(ticket["state"] in ("open", "pending") for ticket in known[row.id])]
 
 
 def _closing(alert: Alert, sink_id: str, at: datetime) -> Notice:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from shared import outbox
 from shared.alerts import policies
-from shared.alerts.records import Subject, client_key
+from shared.alerts.records import Subject, client_key, group_key
 from shared.app import App
 from shared.devices import listing, places
 from shared.devices.places import Place
@@ -38,6 +38,11 @@ class Surroundings:
     def key(self) -> str:
         """See records.client_key."""
         return client_key(self.client_name, self.subscription_id)
+
+    @property
+    def group_key(self) -> str:
+        """See records.group_key."""
+        return group_key(self.key, self.site_id)
 
     def rules(self, resource_type: str) -> Rules:
         """The rules for devices of a type; with an empty type, those for the client's devices as a whole."""

@@ -1,7 +1,7 @@
-"""Which openings belong to one outage: one ticket per client with the devices inside, not one per device. Pure.
+"""Which openings belong to one outage: one ticket for a client's site with the devices inside, not one a device. Pure.
 
 Devices belong together by what Azure says (a service issue), because they were down before anybody looked (the first
-poll of a subscription), or because enough of one client's began to be away within a short time in one region or of
+poll of a subscription), or because enough of one site's began to be away within a short time in one region or of
 one type. The times that count are Azure's, so that alerts which waited for the morning make no outage of the night.
 """
 
@@ -16,7 +16,7 @@ from shared.incidents.policy import Rules
 
 FIRST_POLL = "firstPoll"
 FIRST_POLL_WINDOW = timedelta(hours=1)
-"""The first polls of a client's subscriptions come within it."""
+"""The first polls of a site's subscriptions come within it."""
 FEW = 2
 """Devices that make a group where Azure, or the first poll, says that they belong together."""
 _NOWHERE = frozenset({"", "global"})
@@ -29,7 +29,7 @@ class Opening:
 
     device_id: str
     client: str
-    """Whatever names the client: groups never cross it."""
+    """Whose it is, a client's site: groups never cross it."""
     region: str
     type: str
     first_poll: bool
@@ -157,7 +157,7 @@ def plan(
 ) -> GroupPlan:
     """Where openings go.
 
-    `rules` are the client's, by which a region, a service issue and a first poll go; `of_type` gives those of a type,
+    `rules` are the site's, by which a region, a service issue and a first poll go; `of_type` gives those of a type,
     by which its own groups go, and which may keep its devices out of any group.
 
     `open_groups` are all of the clients; `recent_groups` those closed within `rules.reopen_minutes`, newest first;

@@ -45,6 +45,9 @@ class BusinessHours(_Rules):
             ZoneInfo(name)
         except (KeyError, ValueError, OSError) as error:
             raise ValueError(f"{name} is no IANA time zone") from error
+        if name == "localtime":
+            # What tells where this server stands, and is found among the zones of some systems.
+            raise ValueError(f"{name} is no IANA time zone")
         return name
 
     @field_validator("opens", "closes")
@@ -101,14 +104,14 @@ class Rules(_Rules):
     grace_minutes: Annotated[int, Field(ge=1, le=10_080)] = 30
     """How long after planned work a device may take to be back."""
     outage_group_size: Annotated[int, Field(ge=0, le=1000)] = 5
-    """So many devices of a client and region, or of a client and type, become one ticket. 0: no grouping.
+    """So many devices of a site and region, or of a site and type, become one ticket. 0: no grouping.
 
     Set for types, it says how many of such a type become one, and with 0 that they belong to no outage.
     """
     outage_window_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """Within so many minutes of each other."""
     group_first_poll: bool = True
-    """What is down already when a subscription is first polled becomes one ticket per client."""
+    """What is down already when a subscription is first polled becomes one ticket per site."""
     severities: Annotated[list[SeverityRule], Field(max_length=50)] = []
     business_hours: BusinessHours | None = None
 

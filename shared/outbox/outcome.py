@@ -14,6 +14,8 @@ NEVER_OPENED = "The opening of this alert was never delivered, so this was not s
 BY_HAND = "People closed the ticket; it is left as it is."
 OVER = "It was over before anything could be sent."
 TOO_OLD = "It could not be delivered within 7 days."
+KEY_CHARS = 12
+"""Of a sink's id, in the key of its tickets."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def message(row: Delivery, ticket: Ticket | None) -> Message:
         id=row.id,
         type=row.event,
         body=row.body.encode(),
-        key=row.alert_id or "",
+        key=f"{row.alert_id}.{row.sink_id[:KEY_CHARS]}" if row.alert_id else "",
         title=row.title,
         text=row.text,
         severity=row.severity,

@@ -136,6 +136,8 @@ async def save(
     kind = given.kind_of(wanted.kind)
     if current is not None and current.kind != wanted.kind:
         raise InvalidInput("The kind of a sink cannot change. Make another sink.", target="kind")
+    if kind.TICKETS and wanted.events is not None and not set(ALERT_EVENTS) <= set(wanted.events):
+        raise InvalidInput(f"Tickets need all of {', '.join(sorted(ALERT_EVENTS))}.", target="events")
     await _check_sites(app, caller, wanted.site_ids)
     if current is None:
         await _check_number(app, caller)

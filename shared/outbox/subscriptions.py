@@ -57,7 +57,7 @@ async def subscribe(
             # The same workflow asked twice at once, and the other request was first.
             if await sinks.find(app, identifier) is None:
                 raise
-    changed, _ = await sinks.save(app, caller, wanted, await sinks.get(app, caller, identifier), **why)
+    changed, _ = await sinks.save(app, caller, wanted, await _own(app, caller, callback_url), **why)
     return changed, False
 
 
@@ -67,7 +67,14 @@ async def unsubscribe(app: App, caller: Principal, callback_url: str, **why: str
     Raises NotFound for one outside the caller's sites.
     """
     if await sinks.find(app, subscription_id(callback_url)) is not None:
-        await sinks.remove(app, caller, await get(app, caller, subscription_id(callback_url)), **why)
+        await sinks.remove(app, caller, await _own(app, caller, callback_url), **why)
+
+
+async def _own(app: App, caller: Principal, callback_url: str) -> Sink:
+    try:
+        return await get(app, caller, subscription_id(callback_url))
+    except NotFound as error:
+        raise NotFound("This URL is subscribed already, for sites that are not all yours.") from error
 
 
 async def seen_by(app: App, caller: Principal) -> list[Sink]:

@@ -213,9 +213,12 @@ class Desk:
         rows = await self._api.query("Tickets", [{"op": "eq", "field": KEY_FIELD, "value": _key(key)}], TICKET_FIELDS)
         return [await self._ref(row) for row in sorted(rows, key=lambda row: int(row["id"]))[: psa.SAME_KEY_AT_MOST]]
 
-    async def get(self, external_id: str) -> TicketRef | None:
+    async def get(self, external_id: str, key: str) -> TicketRef | None:
         """One ticket, by a query: that of one that is gone gives nothing, whatever a GET of it answers."""
-        filters = [{"op": "eq", "field": "id", "value": int(external_id)}]
+        filters: list[dict[str, Any]] = [
+            {"op": "eq", "field": "id", "value": int(external_id)},
+            {"op": "eq", "field": KEY_FIELD, "value": _key(key)},
+        ]
         rows = await self._api.query("Tickets", filters, TICKET_FIELDS)
         return await self._ref(rows[0]) if rows else None
 
@@ -244,7 +247,7 @@ class Desk:
         body |= {name: int(value) for name, value in given.items() if value is not None}
         made = await self._api.request("POST", "Tickets", "The new ticket", body)
         identifier = made.get("itemId") if isinstance(made, dict) else None
-        found = await self.get(str(identifier)) if isinstance(identifier, int) else None
+        found = await self.get(str(identifier), message.key) if isinstance(identifier, int) else None
         if found is None:
             raise SinkError("The new ticket cannot be read: may the API user see tickets of this company?")
         return found

@@ -228,9 +228,10 @@ class Desk:
         }
         return [self._ref(row) for row in await self.api.rows("service/tickets", query)]
 
-    async def get(self, external_id: str) -> TicketRef | None:
+    async def get(self, external_id: str, key: str) -> TicketRef | None:
         """One ticket, asked for as a list: a 404 may also be the record of a server in maintenance."""
-        query = {"conditions": f"id={int(external_id)}", "pageSize": "1", "fields": TICKET_FIELDS}
+        wanted = f"id={int(external_id)} and externalXRef={_text(_xref(key))}"
+        query = {"conditions": wanted, "pageSize": "1", "fields": TICKET_FIELDS}
         rows = await self.api.rows("service/tickets", query)
         return self._ref(rows[0]) if rows else None
 

@@ -105,7 +105,8 @@ class Message:
     type: str
     body: bytes
     key: str = ""
-    """The alert's id: the stable key under which the ticket is searched."""
+    """The stable key under which the ticket is searched: the alert's id and the sink's. Two sinks at one desk have a
+    ticket each, so that the end of one leaves the other's alone."""
     title: str = ""
     """At most 100 characters."""
     text: str = ""

@@ -198,21 +198,30 @@ class Desk:
         bare = [row for row in unread if not row.get("details") and not row.get("details_html")]
         if len(bare) > FOUND_AT_MOST:
             raise SinkError("HaloPSA did not search the details of its tickets; without that none is opened.")
-        for row in bare:
-            answer = await self._api.request(
-                "GET", f"Tickets/{row['id']}", "The ticket", query={"includedetails": "true"}
-            )
-            row.update(answer.row())
-        unread = [row for row in unread if reference in f"{row.get('details')} {row.get('details_html')}"]
+        unread = [row for row in unread if await self._refers(row, reference)]
         ours = [*unread, *(row for row in rows if str(row["id"]) == known)]
         return [await self._ref(row) for row in sorted(ours, key=lambda row: int(row["id"]))[: psa.SAME_KEY_AT_MOST]]
 
-    async def get(self, external_id: str) -> TicketRef | None:
+    async def get(self, external_id: str, key: str) -> TicketRef | None:
         """One ticket, asked for as a list: a 404 may also be the record of a server in maintenance."""
-        return next(iter(await self.present([external_id])), None)
+        for row in await self._rows([external_id]):
+            if await self._refers(row, _reference(key)):
+                return await self._ref(row)
+        return None
 
     async def present(self, external_ids: Sequence[str]) -> list[TicketRef]:
         """Those of the tickets that are there."""
+        return [await self._ref(row) for row in await self._rows(external_ids)]
+
+    async def _refers(self, row: dict[str, Any], reference: str) -> bool:
+        """Whether a ticket has a reference in its details, which are asked for when the list left them out."""
+        if not row.get("details") and not row.get("details_html"):
+            query = {"includedetails": "true"}
+            answer = await self._api.request("GET", f"Tickets/{row['id']}", "The ticket", query=query)
+            row.update(answer.row())
+        return reference in f"{row.get('details')} {row.get('details_html')}"
+
+    async def _rows(self, external_ids: Sequence[str]) -> list[dict[str, Any]]:
         ids = {str(int(found)) for found in external_ids}
         query = {
             "ticketids": ",".join(sorted(ids)),
@@ -221,7 +230,7 @@ class Desk:
             "page_no": "1",
         }
         rows = await self._api.rows("Tickets", query, "tickets")
-        return [await self._ref(row) for row in rows if str(row["id"]) in ids and not row.get("deleted")]
+        return [row for row in rows if str(row["id"]) in ids and not row.get("deleted")]
 
     async def create(self, message: Message, company_id: str) -> TicketRef:
         """A new ticket for the client's general user; no template of HaloPSA's changes it."""

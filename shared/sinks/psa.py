@@ -3,7 +3,7 @@
 A kind gives a `Desk`, which is its vendor's API in seven verbs; the rules of when to search, to create, to leave alone
 are here, once:
 
-- A ticket is searched by the alert's id before it is created, so a crash between the two makes no second one. Only a
+- A ticket is searched by its key before it is created, so a crash between the two makes no second one. Only a
   vendor who is still making the first, after we have given up waiting, can bring about a second: it is not tried again
   before LOST_SECONDS; and if there is a second after all, it is closed when the alert opens or closes.
 - Every note ends with a mark made of the message's id, and is looked for before it is written: a retry writes it once.
@@ -168,8 +168,8 @@ class Desk(Protocol):
         """Every ticket of an alert, open or closed, the oldest first. `known`: the id of one that is known as its."""
         ...
 
-    async def get(self, external_id: str) -> TicketRef | None:
-        """A ticket as it is now; None when it is gone."""
+    async def get(self, external_id: str, key: str) -> TicketRef | None:
+        """A ticket as it is now; None when it is gone, or is not that of the key: another desk counts alike."""
         ...
 
     async def create(self, message: Message, company_id: str) -> TicketRef:
@@ -230,7 +230,9 @@ async def open_ticket(desk: Desk, settings: PsaSettings, message: Message) -> Re
 async def update_ticket(desk: Desk, settings: PsaSettings, message: Message) -> Receipt:
     """`SinkKind.update` for a PSA: a note, and title and priority when ours changed. Raises SinkError."""
     known = _known(message)
-    found = _still_open(message, await desk.get(known.external_id) if known else await _first(desk, message))
+    found = _still_open(
+        message, await desk.get(known.external_id, message.key) if known else await _first(desk, message)
+    )
     if isinstance(found, Receipt):
         return found
     await _note_once(desk, found, message)
@@ -268,7 +270,7 @@ async def _tickets(desk: Desk, message: Message) -> tuple[TicketRef | None, list
     else:
         ours = next((row for row in found if row.external_id == known.external_id), None)
         # A search may lag behind.
-        ours = ours or await desk.get(known.external_id)
+        ours = ours or await desk.get(known.external_id, message.key)
     return ours, [row for row in found if row.state == "open" and (ours is None or row.external_id != ours.external_id)]
 
 
@@ -353,7 +355,9 @@ def judge(answer: Answer, what: str, said: str = "") -> Answer:
         return answer
     text = f"{what}: {answer.status} {said or answer.beginning}".strip()
     if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        raise answer.error(permanent=True, disable=True, message=text)
+        raise answer.error(
+            permanent=True, disable=True, message=f"{text} (the credentials or their rights are refused)"
+        )
     raise answer.error(permanent=answer.status in _OURS, message=text)
 
 

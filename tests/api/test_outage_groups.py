@@ -260,3 +260,37 @@ async def test_an_outage_is_seen_by_who_sees_one_of_its_sites(three: Estate) -> 
     assert (await bob.get(f"/alerts/{group['id']}")).json()["members"]["devices"]
     assert (await carol.get(f"/alerts/{group['id']}")).status_code == 404
     assert (await carol.get("/alerts", params={"kind": "outage"})).json()["value"] == []
+
+
+async def test_an_outage_over_two_sites_of_one_client_is_a_ticket_for_each_site(three: Estate) -> None:
+    await three.call("PUT", "/sites/fabrikam-hq", json={"clientName": "Contoso", "siteName": "Branch"})
+    hq, branch = machines(three, "Contoso", 5), machines(three, "Fabrikam", 5)
+    await three.poll("Contoso")
+    await three.poll("Fabrikam")
+    fall(three, hq)
+    await three.poll("Contoso")
+    fall(three, branch)
+    await three.poll("Fabrikam")
+    found = {row["siteId"]: row for row in await outages(three)}
+    assert {row["clientName"] for row in found.values()} == {"Contoso"}
+    for site, devices in (("contoso-hq", hq), ("fabrikam-hq", branch)):
+        assert {one["name"] for one in found[site]["members"]["devices"]} == {machine.name for machine in devices}
+    await three.grant("bob", "contoso-hq")
+    bob = await three.person("bob")
+    assert [row["siteId"] for row in (await bob.get("/alerts", params={"kind": "outage"})).json()["value"]] == [
+        "contoso-hq"
+    ]
+    foreign = f"/alerts/{found['fabrikam-hq']['id']}/acknowledge"
+    assert (await bob.post(foreign)).status_code == 404
+
+
+async def test_a_few_at_each_of_two_sites_of_one_client_make_no_outage(three: Estate) -> None:
+    await three.call("PUT", "/sites/fabrikam-hq", json={"clientName": "Contoso", "siteName": "Branch"})
+    hq, branch = machines(three, "Contoso", 4), machines(three, "Fabrikam", 3)
+    await three.poll("Contoso")
+    await three.poll("Fabrikam")
+    fall(three, [*hq, *branch])
+    await three.poll("Contoso")
+    await three.poll("Fabrikam")
+    assert await outages(three) == []
+    assert len(await three.listed("/alerts", state="open", kind="device")) == 7

@@ -299,3 +299,61 @@ async def test_tickets_of_many_alerts_are_found_whatever_lies_between_them(
         monkeypatch.setattr(sys.modules["shared.outbox.tickets"], "SPARE", spare)
         found = await outbox.tickets(estate.app, [(alert, [sink["id"]]) for alert in asked])
         assert [found[alert][0]["state"] for alert in asked] == ["open"] * 6 + ["pending"], spare
+
+
+async def test_a_desk_that_is_removed_and_made_again_has_a_ticket_of_its_own_for_what_is_open(estate: Estate) -> None:
+    first = await psa(estate)
+    machine = estate.machine()
+    await estate.poll()
+    estate.fall_ill(machine)
+    await estate.poll()
+    await estate.settle(30, delayed=True)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["open"]
+    await estate.call("DELETE", f"/sinks/{first['id']}", 204)
+    await estate.settle(60, delayed=True)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["closed"]
+    await psa(estate)
+    await estate.settle(60, delayed=True)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["closed", "open"]
+    estate.recover(machine)
+    await estate.poll()
+    await estate.settle(60, delayed=True)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["closed", "closed"]
+
+
+async def test_of_two_sinks_at_one_desk_the_end_of_one_leaves_the_other_its_ticket(estate: Estate) -> None:
+    kept, other = await psa(estate), await psa(estate, name="Other", siteIds=["contoso-hq"])
+    alert = alert_of(estate.app, "a")
+    await tell(estate, alert, ["opened"], [kept["id"], other["id"]])
+    assert len(await psa_tickets(estate)) == 2
+    await tell(estate, alert, ["closed"], [other["id"]], first=2)
+    mine, others = await ticket_of(estate, alert, kept), await ticket_of(estate, alert, other)
+    by_id = {row["id"]: row["state"] for row in await psa_tickets(estate)}
+    assert (by_id[mine["externalId"]], by_id[others["externalId"]]) == ("open", "closed")
+
+
+async def test_a_sink_that_is_deleted_while_an_opening_is_on_its_way_closes_that_ticket_too(estate: Estate) -> None:
+    sink = await psa(estate)
+    machine = estate.machine()
+    await estate.poll()
+    # The desk takes the ticket, and nobody hears of it before the sink is deleted.
+    await estate.control.put(
+        "/receivers/connectwise",
+        json={"kind": "disconnectAfter", "times": 1, "method": "POST", "path": ".*/service/tickets"},
+    )
+    estate.fall_ill(machine)
+    await estate.poll()
+    await estate.settle(30)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["open"]
+    await estate.call("DELETE", f"/sinks/{sink['id']}", 204)
+    await estate.settle(30)
+    await wait(estate, 180)
+    await estate.settle(30)
+    assert [row["state"] for row in await psa_tickets(estate)] == ["closed"]
+
+
+async def test_a_desk_that_would_not_hear_of_closings_is_refused(estate: Estate) -> None:
+    sink = await psa(estate)
+    body = {"kind": sink["kind"], "name": "Half", "settings": sink["settings"], "events": ["tenantry.alert.opened"]}
+    refused = await estate.call("PUT", f"/sinks/{sink['id']}", 400, json=body)
+    assert refused["error"]["target"] == "events"

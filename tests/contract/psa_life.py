@@ -446,3 +446,13 @@ async def test_companies_can_be_searched_by_name(desk: Desk) -> None:
     found = await desk.kind.choices(desk.outlet, desk.settings, "companies", name[:4].upper())
     assert everything[-1] in found
     assert await desk.kind.choices(desk.outlet, desk.settings, "companies", 'no"such') == []
+
+
+async def test_a_ticket_of_another_key_under_a_known_number_is_never_touched(desk: Desk) -> None:
+    other = f"{ALERT}2"
+    await desk.tell("opened", other)
+    before = await desk.ticket()
+    desk.known[ALERT] = desk.known[other]
+    assert (await desk.tell("updated")).closed_by_hand
+    await desk.tell("closed")
+    assert await desk.ticket() == before
