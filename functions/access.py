@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from functions.paging import PageDep
-from functions.routing import GUID, ID, AppDep, Area, Body, Caller, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared import audit, sites
 from shared.access import ADMIN, GRANTS, Grant, without
 from shared.clock import newest_first
@@ -33,7 +33,7 @@ ChainOf = Annotated[
 ]
 
 
-class GrantBody(Body):
+class GrantBody(Acting):
     """The sites a principal may see."""
 
     site_ids: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]] = Field(max_length=MAX_SITES)
@@ -67,6 +67,8 @@ async def write_grant(
         "access.set",
         principal_id,
         actor_name=caller.name,
+        reason=body.reason,
+        ticket_number=body.ticket_number,
         request_id=request_id(request),
         outcome="succeeded",
         siteIds=wanted,
