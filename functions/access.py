@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
 from functions.paging import PageDep
-from functions.routing import GUID, AppDep, Area, Body, Caller, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared import audit, sites
 from shared.access import ADMIN, GRANTS, Grant, without
 from shared.clock import newest_first
@@ -22,9 +22,18 @@ MAX_AUDIT_DAYS = 366
 PrincipalId = Annotated[
     str, Path(pattern=GUID, description="Object id in the provider's tenant."), AfterValidator(str.lower)
 ]
+ChainOf = Annotated[
+    str | None,
+    Query(
+        alias="tenantId",
+        pattern=ID,
+        description="A client tenant; `provider`: entries that concern none or several.",
+    ),
+    AfterValidator(lambda given: given.lower() if given else given),
+]
 
 
-class GrantBody(Body):
+class GrantBody(Acting):
     """The sites a principal may see."""
 
     site_ids: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]] = Field(max_length=MAX_SITES)
@@ -58,6 +67,8 @@ async def write_grant(
         "access.set",
         principal_id,
         actor_name=caller.name,
+        reason=body.reason,
+        ticket_number=body.ticket_number,
         request_id=request_id(request),
         outcome="succeeded",
         siteIds=wanted,
@@ -74,6 +85,7 @@ async def read_audit(
     until: Annotated[AwareDatetime | None, Query(alias="to", description="Default: now.")] = None,
     actor: Annotated[str | None, Query(max_length=200)] = None,
     target: Annotated[str | None, Query(max_length=1000)] = None,
+    tenant_id: ChainOf = None,
 ) -> dict[str, Any]:
     """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other."""
     page.order({"at"}, "at desc")
@@ -94,7 +106,8 @@ async def read_audit(
             raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken") from error
     found: list[audit.Entry] = []
     while len(found) <= page.top:
-        entries = await audit.of_day(app, day, actor=actor, target=target, above=above, limit=page.top + 1 - len(found))
+        limit = page.top + 1 - len(found)
+        entries = await audit.of_day(app, day, actor=actor, target=target, chain=tenant_id, above=above, limit=limit)
         found += [entry for entry in entries if begin <= entry.at <= end]
         if day <= begin.date():
             break
@@ -102,3 +115,17 @@ async def read_audit(
     shown = found[: page.top]
     after = [shown[-1].at.date().isoformat(), shown[-1].id] if len(found) > page.top else None
     return page.reply([audit.view(entry) for entry in shown], after=after)
+
+
+@area.get("/audit/verify", permission=ADMIN)
+async def verify_audit(
+    app: AppDep,
+    day: Annotated[str, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="UTC.")],
+    tenant_id: ChainOf = None,
+) -> dict[str, Any]:
+    """Whether a day's entries are as they were written: per chain the first problem, and a head to keep elsewhere."""
+    try:
+        wanted = date.fromisoformat(day)
+    except ValueError as error:
+        raise InvalidInput(f"There is no day {day}.", target="day") from error
+    return await audit.verify(app, wanted, chain=tenant_id)

@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, Field
 
 from functions.paging import Page, PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, QueryWhy, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ, Principal
 from shared.alerts import acts, reads
 from shared.alerts.records import Alert, order
@@ -134,9 +134,9 @@ async def acknowledge(
 
 
 @area.delete("/alerts/{alert_id}/acknowledge", permission=ALERTS_MANAGE)
-async def unacknowledge(app: AppDep, caller: Caller, request: Request, alert_id: AlertId) -> dict[str, Any]:
+async def unacknowledge(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
     """Take an acknowledgement back."""
-    return await _detail(app, caller, await acts.unacknowledge(app, caller, alert_id, **_why(request, None)))
+    return await _detail(app, caller, await acts.unacknowledge(app, caller, alert_id, **why))
 
 
 @area.post("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE, idempotent=True)
@@ -149,9 +149,9 @@ async def snooze(
 
 
 @area.delete("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE)
-async def wake(app: AppDep, caller: Caller, request: Request, alert_id: AlertId) -> dict[str, Any]:
+async def wake(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
     """End a snooze now."""
-    return await _detail(app, caller, await acts.wake(app, caller, alert_id, **_why(request, None)))
+    return await _detail(app, caller, await acts.wake(app, caller, alert_id, **why))
 
 
 @area.post("/alerts/{alert_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)

@@ -10,15 +10,13 @@ from fastapi.responses import RedirectResponse
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
 from shared.connections import Connection
 
 area = Area("connections")
 ConnectionId = Annotated[str, Path(pattern=ID, description="Id of the connection.")]
-Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
-Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
 
 
 class NewConnection(Acting):
@@ -99,20 +97,12 @@ async def remove_connection(
     request: Request,
     response: Response,
     connection_id: ConnectionId,
-    reason: Reason = None,
-    ticket: Ticket = None,
+    why: QueryWhy,
 ) -> dict[str, Any]:
     """Remove every enterprise application it made, then its settings and secrets. The items are the receipt."""
     connection = await connections.get(app, connection_id)
-    operation = await connections.remove(
-        app,
-        connection,
-        by=caller,
-        etag=check_if_match(request, connection),
-        reason=reason,
-        ticket_number=ticket,
-        request_id=request_id(request),
-    )
+    etag = check_if_match(request, connection)
+    operation = await connections.remove(app, connection, by=caller, etag=etag, **why)
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     return progress.view(operation)
 

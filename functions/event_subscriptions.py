@@ -8,7 +8,7 @@ from fastapi import Path, Request, Response
 from pydantic import Field, SecretStr
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from functions.sinks import MAX_EVENTS, MAX_SITES, EventType, SiteId
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.outbox import sinks, subscriptions
@@ -99,7 +99,9 @@ async def read_subscription(
 
 
 @area.delete("/event-subscriptions/{subscription_id}", permission=ALERTS_MANAGE, status_code=204)
-async def delete_subscription(app: AppDep, caller: Caller, request: Request, subscription_id: SubscriptionId) -> None:
+async def delete_subscription(
+    app: AppDep, caller: Caller, request: Request, subscription_id: SubscriptionId, why: QueryWhy
+) -> None:
     """End a subscription. What was not sent yet is not sent any more."""
     found = await subscriptions.get(app, caller, subscription_id)
-    await sinks.remove(app, caller, found, etag=check_if_match(request, found), request_id=request_id(request))
+    await sinks.remove(app, caller, found, etag=check_if_match(request, found), **why)

@@ -8,7 +8,7 @@ from fastapi import Header, Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import hints
 from shared.access import ADMIN
 from shared.errors import UnsupportedMediaType
@@ -145,7 +145,16 @@ async def read_source(app: AppDep, response: Response, source_id: SourceId) -> d
 
 
 @area.delete("/event-sources/{source_id}", permission=ADMIN, status_code=204)
-async def delete_source(app: AppDep, caller: Caller, request: Request, source_id: SourceId) -> None:
+async def delete_source(app: AppDep, caller: Caller, request: Request, source_id: SourceId, why: QueryWhy) -> None:
     """Delete one: what is sent with its secret is refused from now on."""
     source = await sources.get(app, source_id)
-    await sources.remove(app, caller, source, etag=check_if_match(request, source), request_id=request_id(request))
+    etag = check_if_match(request, source)
+    await sources.remove(
+        app,
+        caller,
+        source,
+        etag=etag,
+        request_id=why["request_id"] or "",
+        reason=why["reason"],
+        ticket_number=why["ticket_number"],
+    )

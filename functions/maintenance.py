@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
 from functions.paging import PageDep
-from functions.routing import ID, AppDep, Area, Body, Caller, check_if_match, request_id
+from functions.routing import ID, AppDep, Area, Body, Caller, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import maintenance
 from shared.alerts.maintenance import MAX_DEVICES, MAX_SITES, State
@@ -16,8 +16,6 @@ from shared.alerts.maintenance import MAX_DEVICES, MAX_SITES, State
 area = Area("maintenance")
 WindowId = Annotated[str, Path(pattern=ID, description="Id of a maintenance window.")]
 SiteId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
-Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
-Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
 
 
 class WindowBody(Body):
@@ -97,11 +95,9 @@ async def end_window(
     caller: Caller,
     request: Request,
     window_id: WindowId,
-    reason: Reason = None,
-    ticket: Ticket = None,
+    why: QueryWhy,
 ) -> None:
     """End a window now; one that is still to come goes away. 403 when it is about sites outside the caller's too."""
     window, seen = await maintenance.get(app, caller, window_id)
     etag = check_if_match(request, window)
-    why = {"reason": reason, "ticket_number": ticket, "request_id": request_id(request)}
     await maintenance.end(app, caller, window, seen, etag=etag, **why)

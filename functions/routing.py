@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
 import azure.functions as func
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field
@@ -215,3 +215,17 @@ def check_if_match(request: Request, record: Record | None) -> str | None:
 def request_id(request: Request) -> str:
     """The caller's x-ms-client-request-id, or the one made for this request."""
     return str(request.state.request_id)
+
+
+async def _why(
+    request: Request,
+    reason: Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")] = None,
+    ticket: Annotated[
+        str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")
+    ] = None,
+) -> dict[str, str | None]:
+    return {"reason": reason, "ticket_number": ticket, "request_id": request_id(request)}
+
+
+QueryWhy = Annotated[dict[str, str | None], Depends(_why)]
+"""What an acting call without a JSON body tells the audit log: as `Acting`, in the query."""

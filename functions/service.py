@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 
 from functions.paging import PageDep
-from functions.routing import AppDep, Area, Caller
+from functions.routing import Acting, AppDep, Area, Caller, request_id
 from shared import poison
 from shared.access import ADMIN, SIGNED_IN
 from shared.errors import Unavailable
@@ -79,6 +79,17 @@ async def list_poison(app: AppDep, page: PageDep) -> dict[str, Any]:
 
 
 @area.post("/service/poison/{poison_id}/requeue", permission=ADMIN, status_code=202, idempotent=True)
-async def requeue(app: AppDep, caller: Caller, poison_id: str) -> dict[str, Any]:
+async def requeue(
+    app: AppDep, caller: Caller, request: Request, poison_id: str, body: Acting | None = None
+) -> dict[str, Any]:
     """Put poisoned work back on its queue. 409 when that was done already."""
-    return poison.view(await poison.requeue(app, poison_id, by=caller))
+    why = body or Acting()
+    kept = await poison.requeue(
+        app,
+        poison_id,
+        by=caller,
+        reason=why.reason,
+        ticket_number=why.ticket_number,
+        request_id=request_id(request),
+    )
+    return poison.view(kept)

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import retiring
 from shared.errors import InvalidInput
@@ -133,10 +133,10 @@ async def replace_sink(
 
 
 @area.delete("/sinks/{sink_id}", permission=ALERTS_MANAGE, status_code=204)
-async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId) -> None:
+async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: SinkId, why: QueryWhy) -> None:
     """Delete a sink with its secrets, after its open tickets were closed. What was not sent yet fails."""
     sink = await sinks.get(app, caller, sink_id)
-    await retiring.remove_sink(app, caller, sink, etag=check_if_match(request, sink), request_id=request_id(request))
+    await retiring.remove_sink(app, caller, sink, etag=check_if_match(request, sink), **why)
 
 
 @area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)

@@ -8,7 +8,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import health, site_import, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
 from shared.app import App
@@ -18,8 +18,6 @@ from shared.sites import Site
 area = Area("sites")
 READ = (DEVICES_READ, M365_READ)
 SiteId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,63}$", description="The id that you give the site.")]
-Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
-Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
 CSV = {"requestBody": {"required": True, "content": {"text/csv": {"schema": {"type": "string"}}}}}
 
 
@@ -75,7 +73,7 @@ async def list_sites(
 
 
 @area.post("/sites/import", permission=ADMIN, idempotent=True, extra={**CSV, "x-media-type": "text/csv"})
-async def import_sites(app: AppDep, caller: Caller, request: Request) -> dict[str, Any]:
+async def import_sites(app: AppDep, caller: Caller, request: Request, why: QueryWhy) -> dict[str, Any]:
     """Sites out of a CSV file with the header `client,site[,tenant]`; a result and the derived id per row.
 
     A tenant is named by id, domain or display name. Importing the same file again changes nothing.
@@ -86,7 +84,7 @@ async def import_sites(app: AppDep, caller: Caller, request: Request) -> dict[st
         text = (await request.body()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput("The file is not UTF-8. Save it as CSV UTF-8.", target="body") from error
-    rows = await site_import.run(app, text, by=caller, request_id=request_id(request))
+    rows = await site_import.run(app, text, by=caller, **why)
     return {"value": [site_import.view(row) for row in rows]}
 
 
@@ -112,14 +110,10 @@ async def write_site(
 
 
 @area.delete("/sites/{site_id}", permission=ADMIN, status_code=204)
-async def delete_site(
-    app: AppDep, caller: Caller, request: Request, site_id: SiteId, reason: Reason = None, ticket: Ticket = None
-) -> Response:
+async def delete_site(app: AppDep, caller: Caller, request: Request, site_id: SiteId, why: QueryWhy) -> Response:
     """Delete a site that is not mapped; 409 while it is."""
     etag = check_if_match(request, await sites.get(app, site_id))
-    await sites.remove(
-        app, site_id, by=caller, etag=etag, reason=reason, ticket_number=ticket, request_id=request_id(request)
-    )
+    await sites.remove(app, site_id, by=caller, etag=etag, **why)
     return Response(status_code=204)
 
 
@@ -146,12 +140,9 @@ async def unmap_site(
     request: Request,
     response: Response,
     site_id: SiteId,
-    reason: Reason = None,
-    ticket: Ticket = None,
+    why: QueryWhy,
 ) -> dict[str, Any]:
     """Let a site stand for no tenant; its devices leave the lists and their alerts close."""
     etag = check_if_match(request, await sites.get(app, site_id))
-    site = await sites.unmap(
-        app, site_id, by=caller, etag=etag, reason=reason, ticket_number=ticket, request_id=request_id(request)
-    )
+    site = await sites.unmap(app, site_id, by=caller, etag=etag, **why)
     return await _shown(app, response, site)

@@ -39,7 +39,15 @@ async def listed(app: App) -> list[Poisoned]:
     return await app.tables.all(POISONED, "poison")
 
 
-async def requeue(app: App, poison_id: str, *, by: Principal) -> Poisoned:
+async def requeue(
+    app: App,
+    poison_id: str,
+    *,
+    by: Principal,
+    reason: str | None = None,
+    ticket_number: str | None = None,
+    request_id: str = "",
+) -> Poisoned:
     """Send it again. Raises NotFound; Conflict when it was requeued already."""
     kept = await app.tables.get(POISONED, "poison", poison_id)
     if kept is None:
@@ -49,7 +57,16 @@ async def requeue(app: App, poison_id: str, *, by: Principal) -> Poisoned:
     # The mark comes first: of two callers one wins; a crash after it leaves work that the caller can see was not done.
     kept = await app.tables.put(POISONED, kept.changed(state="requeued"))
     await app.queues.send_text(kept.queue, kept.body)
-    await audit.record(app, by.id, "poison.requeue", poison_id, actor_name=by.name)
+    await audit.record(
+        app,
+        by.id,
+        "poison.requeue",
+        poison_id,
+        actor_name=by.name,
+        reason=reason,
+        ticket_number=ticket_number,
+        request_id=request_id,
+    )
     return kept
 
 

@@ -1,7 +1,8 @@
 """How long rows are kept: one table of ages, one daily sweep.
 
-Ages count from the last write of a row, as the storage service notes it. What is not named here is kept until its
-owner removes it (a connection, a tenant, a site, a device).
+Ages count from the last write of a row, as the storage service notes it. The audit log goes by whole days, so that what
+remains of a chain is whole. What is not named here is kept until its owner removes it (a connection, a tenant, a site,
+a device).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared import devices
+from shared import audit, devices
 from shared.app import App
 from shared.devices import places
 from shared.settings import Settings
@@ -37,7 +38,6 @@ class Age:
 AGES: tuple[Age, ...] = (
     Age("Alerts", lambda s: timedelta(days=s.audit_retention_days), except_partition="open"),
     Age("Announcements", lambda s: timedelta(days=s.change_retention_days)),
-    Age("Audit", lambda s: timedelta(days=s.audit_retention_days)),
     # What is in line stays: it ends by itself within a week. A ticket's row stays as long as its alert.
     Age("Deliveries", lambda s: timedelta(days=s.change_retention_days), ("d|", "d}")),
     Age("Deliveries", lambda s: timedelta(days=s.change_retention_days), ("x|", "x}")),
@@ -64,6 +64,7 @@ async def sweep(app: App) -> int:
         if removed:
             log.info("%s: %d rows older than %s removed", age.table, removed, age.keep(app.settings))
         total += removed
+    total += await _sweep_audit(app)
     for place in await places.every(app):
         if not place.shown:
             total += await devices.forget_subscription(app, place.subscription.id)
@@ -72,12 +73,30 @@ async def sweep(app: App) -> int:
 
 async def _sweep_table(app: App, age: Age) -> int:
     before = app.clock.now() - age.keep(app.settings)
+    found = await app.tables.untouched(age.table, before, rows=age.rows, where=age.where, limit=ROWS_PER_SWEEP)
+    return await _delete(app, age.table, [key for key in found if key[0] != age.except_partition])
+
+
+async def _sweep_audit(app: App) -> int:
+    """Remove the days of the audit log that are too old.
+
+    From when it is kept is stored first: what is half removed, and a day whose day before is gone, are then no sign of
+    somebody's hand.
+    """
+    kept_from = f"{app.clock.now() - timedelta(days=app.settings.audit_retention_days):%Y-%m-%d}"
+    log_row = await audit.log_of(app)
+    if log_row.kept_from is None or log_row.kept_from < kept_from:
+        await app.tables.put(audit.LOG, log_row.changed(kept_from=kept_from))
+    removed = await _delete(app, "Audit", await app.tables.before("Audit", kept_from, limit=ROWS_PER_SWEEP))
+    if removed:
+        log.info("Audit: %d rows of days before %s removed", removed, kept_from)
+    return removed
+
+
+async def _delete(app: App, table: str, keys: list[tuple[str, str]]) -> int:
     by_partition: dict[str, list[str]] = {}
-    for partition, row in await app.tables.untouched(
-        age.table, before, rows=age.rows, where=age.where, limit=ROWS_PER_SWEEP
-    ):
-        if partition != age.except_partition:
-            by_partition.setdefault(partition, []).append(row)
+    for partition, row in keys:
+        by_partition.setdefault(partition, []).append(row)
     for partition, rows in by_partition.items():
-        await app.tables.delete_rows(age.table, partition, rows)
-    return sum(len(rows) for rows in by_partition.values())
+        await app.tables.delete_rows(table, partition, rows)
+    return len(keys)

@@ -266,7 +266,7 @@ async def map_tenant(
 
     before = await write(app, decide)
     await close_what_left(app, before)
-    await trail(app, by, "site.map", site_id, "succeeded", why)
+    await trail(app, by, "site.map", site_id, "succeeded", why, tenant_id=tenant.id)
     return await get(app, site_id)
 
 
@@ -298,7 +298,7 @@ async def unmap(app: App, site_id: str, *, by: Principal, etag: str | None = Non
 
     before = await write(app, decide)
     await close_what_left(app, before)
-    await trail(app, by, "site.unmap", site_id, "succeeded", why)
+    await trail(app, by, "site.unmap", site_id, "succeeded", why, tenant_id=before.by_id[site_id].tenant_id)
     return await get(app, site_id)
 
 

@@ -103,6 +103,7 @@ async def _cancel(app: App, operation: Operation) -> None:
         operation.created_by,
         operation.kind,
         str(operation.resource),
+        tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
         outcome="failed",
         reason=operation.reason,
         ticket_number=operation.ticket_number,

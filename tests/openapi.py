@@ -13,6 +13,14 @@ UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 METHODS = frozenset({"get", "post", "put", "patch", "delete", "options"})
 
 
+def _fields(schema: dict[str, Any]) -> set[str]:
+    """Names of a schema's properties, those of what it refers to included."""
+    if reference := schema.get("$ref"):
+        schema = API.openapi()["components"]["schemas"][reference.rpartition("/")[2]]
+    found = set(schema.get("properties", {}))
+    return found.union(*(_fields(part) for word in ("anyOf", "allOf", "oneOf") for part in schema.get(word, [])))
+
+
 @dataclass(frozen=True)
 class Route:
     """One path and method."""
@@ -47,6 +55,12 @@ class Route:
     @property
     def query_names(self) -> set[str]:
         return {row["name"] for row in self.operation.get("parameters", ()) if row["in"] == "query"}
+
+    @property
+    def body_names(self) -> set[str]:
+        """Fields of a JSON body."""
+        content = self.operation.get("requestBody", {}).get("content", {})
+        return _fields(content.get("application/json", {}).get("schema", {}))
 
     @property
     def is_collection(self) -> bool:

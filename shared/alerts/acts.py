@@ -98,7 +98,7 @@ async def _act(
 ) -> Alert:
     for attempt in range(TRIES):
         try:
-            await _try(app, caller, alert_id, on_incident, on_row, silent=silent)
+            acted = await _try(app, caller, alert_id, on_incident, on_row, silent=silent)
             break
         except PreconditionFailed:
             # The lease ran out under our hands, and another worked. What was done is seen, and not done again.
@@ -110,6 +110,7 @@ async def _act(
         caller.id,
         verb,
         alert_id,
+        tenant_id=acted.subject.tenant_id,
         actor_name=caller.name,
         outcome="succeeded",
         reason=why.get("reason"),
@@ -131,7 +132,8 @@ async def _try(
     on_row: Callable[[Alert], tuple[Alert, str]],
     *,
     silent: bool,
-) -> None:
+) -> Alert:
+    """Do it once; gives the alert as it was before. Raises PreconditionFailed when another worked on it."""
     seen = await reads.get(app, caller, alert_id)
     async with lease.waited_for(app, seen.client_key or alert_id):
         alert = await reads.get(app, caller, alert_id)
@@ -143,6 +145,7 @@ async def _try(
             changed, note = on_row(alert)
             if changed != alert:
                 await _on_row(app, changed, note)
+        return alert
 
 
 async def _on_incident(app: App, alert: Alert, change: Change) -> None:
@@ -191,6 +194,7 @@ async def redeliver(app: App, caller: Principal, alert_id: str, **why: str | Non
         caller.id,
         "alert.redeliver",
         alert_id,
+        tenant_id=seen.subject.tenant_id,
         actor_name=caller.name,
         **{name: value for name, value in why.items() if value is not None},
     )

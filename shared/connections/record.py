@@ -95,13 +95,26 @@ def refuse_removal(connection: Connection) -> None:
         raise Conflict(f"The connection {connection.name} is being removed.", code="connectionRemoved")
 
 
-async def trail(app: App, by: Principal, action: str, target: str, outcome: str, why: dict[str, str | None]) -> None:
-    """Append what somebody did to the audit log; `why` holds reason, ticket_number and request_id."""
+async def trail(
+    app: App,
+    by: Principal,
+    action: str,
+    target: str,
+    outcome: str,
+    why: dict[str, str | None],
+    *,
+    tenant_id: str | None = None,
+) -> None:
+    """Append what somebody did to the audit log; `why` holds reason, ticket_number and request_id.
+
+    `tenant_id` is the client tenant that the target belongs to, if it is one's.
+    """
     await audit.record(
         app,
         by.id,
         action,
         target,
+        tenant_id=tenant_id,
         actor_name=by.name,
         outcome=outcome,
         reason=why.get("reason"),

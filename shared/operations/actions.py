@@ -87,6 +87,7 @@ async def start(
             caller.id,
             operation.kind,
             device.id,
+            tenant_id=device.tenant_id,
             actor_name=caller.name,
             reason=reason,
             ticket_number=ticket_number,

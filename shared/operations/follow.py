@@ -188,10 +188,13 @@ async def _end(
         operation.created_by,
         operation.kind,
         plan.device_id,
+        tenant_id=plan.tenant_id,
+        actor_name=plan.asked_by,
         outcome="succeeded" if status == "succeeded" else "failed",
         reason=operation.reason,
         ticket_number=operation.ticket_number,
         request_id=operation.correlation_id,
+        client_request_id=plan.request_id,
         operationId=operation.id,
         status=status,
     )

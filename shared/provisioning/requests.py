@@ -118,7 +118,7 @@ async def _begin(app: App, kind: str, chosen: list[Tenant], by: Principal, why: 
     )
 
     async def write_down(tenant_id: str) -> None:
-        await trail(app, by, kind, tenant_id, "accepted", why)
+        await trail(app, by, kind, tenant_id, "accepted", why, tenant_id=tenant_id)
 
     await _each(write_down, ids)
     return operation

@@ -138,17 +138,25 @@ class Tables:
         *,
         prefix: str = "",
         above: str = "",
+        below: str = "",
         where: str = "",
         parameters: Mapping[str, Any] | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[R]:
         """Records of one partition in row-key order.
 
-        `prefix` keeps keys that begin with it, `above` those greater than it; `where` filters on promoted columns, its
-        values as `@name` in `parameters`. Never reads more than `limit` records.
+        `prefix` keeps keys that begin with it, `above` those greater than it, `below` those less; `where` filters on
+        promoted columns, its values as `@name` in `parameters`. Never reads more than `limit` records.
         """
         async for entity in self.rows(
-            kind.table, partition, prefix=prefix, above=above, where=where, parameters=parameters, limit=limit
+            kind.table,
+            partition,
+            prefix=prefix,
+            above=above,
+            below=below,
+            where=where,
+            parameters=parameters,
+            limit=limit,
         ):
             yield decode(kind, entity)
 
@@ -163,6 +171,7 @@ class Tables:
         *,
         prefix: str = "",
         above: str = "",
+        below: str = "",
         where: str = "",
         parameters: Mapping[str, Any] | None = None,
         select: list[str] | None = None,
@@ -178,6 +187,9 @@ class Tables:
         if above:
             clauses.append("RowKey gt @above")
             values["above"] = above
+        if below:
+            clauses.append("RowKey lt @below")
+            values["below"] = below
         if where:
             clauses.append(f"( {where} )")  # spaced: the SDK finds parameters by splitting at spaces
         page = min(limit, 1000) if limit else 1000
@@ -318,10 +330,17 @@ class Tables:
             parameters |= {"low": rows[0], "high": rows[1]}
         if where:
             clauses.append(f"( {where} )")
+        return await self._keys(table, " and ".join(clauses), parameters, limit)
+
+    async def before(self, table: str, partition: str, *, limit: int) -> list[tuple[str, str]]:
+        """Keys of the rows of partitions that sort before one: reads these and no others. For the daily sweep."""
+        return await self._keys(table, "PartitionKey lt @before", {"before": partition}, limit)
+
+    async def _keys(self, table: str, where: str, parameters: dict[str, Any], limit: int) -> list[tuple[str, str]]:
         found: list[tuple[str, str]] = []
         try:
             async for entity in self._client(table).query_entities(
-                " and ".join(clauses), parameters=parameters, select=["PartitionKey", "RowKey"], results_per_page=1000
+                where, parameters=parameters, select=["PartitionKey", "RowKey"], results_per_page=1000
             ):
                 found.append((entity["PartitionKey"], entity["RowKey"]))
                 if len(found) >= limit:

@@ -81,6 +81,15 @@ def test_a_route_is_documented_and_says_who_may_call_it(route: Route) -> None:
     assert "422" not in operation["responses"]
 
 
+ACTING = [r for r in GUARDED if r.method != "GET"]
+"""Each of them changes something or makes work."""
+
+
+@pytest.mark.parametrize("route", ACTING, ids=named)
+def test_an_acting_call_takes_a_reason_and_a_ticket_number(route: Route) -> None:
+    assert {"reason", "ticketNumber"} <= route.query_names | route.body_names
+
+
 @guarded_route
 async def test_a_caller_without_a_token_is_refused(nobody: httpx.AsyncClient, route: Route) -> None:
     answer = await nobody.request(route.method, route.url)
