@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
+from pydantic import Field, StringConstraints
 
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import devices, operations, progress
 from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE, M365_READ
-from shared.capabilities import Verb
+from shared.capabilities import Answer, Verb
 from shared.errors import InvalidInput
 from shared.progress import TERMINAL, Operation, Status
 
@@ -21,10 +22,17 @@ DeviceId = Annotated[str, Path(pattern=ID, description="Id of a device.")]
 OperationId = Annotated[str, Path(pattern=ID, description="Id of an operation.")]
 
 
+Instance = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MAX_INSTANCES = 1000
+"""Of one scale set, as Azure has it."""
+
+
 class ActionBody(Acting):
     """Why an action is done; `confirm` for those that ask for it."""
 
     confirm: bool = False
+    instances: list[Instance] = Field(default_factory=list, max_length=MAX_INSTANCES)
+    """Of a scale set or a cluster, those it is done to."""
 
 
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
@@ -39,11 +47,23 @@ async def list_actions(app: AppDep, caller: Caller, page: PageDep, device_id: De
         view=lambda a: {
             "action": a.verb,
             "available": a.available,
+            "label": a.label,
             "operationName": a.operation_name,
             "effect": a.effect,
-            **({"reason": a.reason} if a.reason else {}),
+            "needsConfirmation": bool(a.confirmation),
+            **{name: value for name, value in _optional(a) if value},
         },
     )
+
+
+def _optional(answer: Answer) -> list[tuple[str, str]]:
+    """What an answer says only where there is something to say."""
+    return [
+        ("reason", answer.reason),
+        ("confirmation", answer.confirmation),
+        ("instances", answer.instances),
+        ("note", answer.note),
+    ]
 
 
 @area.post("/devices/{device_id}/actions/{verb}", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
@@ -65,6 +85,7 @@ async def act(
         found,
         verb,
         confirm=why.confirm,
+        instances=why.instances,
         reason=why.reason,
         ticket_number=why.ticket_number,
         request_id=request_id(request),
