@@ -20,9 +20,11 @@ from sandbox import (
     compute,
     resource_graph,
     resource_health,
+    scale_sets,
     tokens,
 )
 from sandbox.arm_access import Principal, find_subscription, require
+from sandbox.power import routes as power
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Cloud, Subscription
 
@@ -48,10 +50,13 @@ def service(cloud: Cloud) -> Service:
     arm_operations.add_routes(built)
     resource_health.add_routes(built)
     compute.add_routes(built)
+    scale_sets.add_routes(built)
     resource_graph.add_routes(built)
     arm_resources.add_lists(built)
     _add_providers(built)
     _add_batch(built)
+    arm_resources.add_tags(built)
+    power.add_routes(built)
     arm_resources.add_generic(built)
     return built
 
