@@ -269,6 +269,8 @@ class Service:
                 "clientRequestId": call.headers.get("x-ms-client-request-id") or call.headers.get("client-request-id"),
                 "correlationId": call.headers.get("x-ms-correlation-request-id"),
                 "at": self.cloud.clock.now().isoformat(),
+                # Bodies of the other services hold secrets.
+                **({"body": call.raw_body.decode(errors="replace")} if self.name == "arm" and call.raw_body else {}),
             }
         )
 

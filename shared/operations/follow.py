@@ -150,6 +150,10 @@ async def _verify(app: App, operation: Operation, plan: Plan, credential: Tenant
         wait = CHECK_SECONDS if plan.checks < CHECKS else SLOW_CHECK_SECONDS
         await _store_and_wait(app, operation, plan.changed(checks=plan.checks + 1), wait)
         return
+    if state == "unknown" and followed and not plan.lost:
+        # The resource says nothing that could be held against Azure's own verdict.
+        await _end(app, operation, plan, "succeeded", None, state)
+        return
     late = app.clock.now() - operation.created_at > DEADLINE
     if plan.lost:
         code, why = ("timedOut", "It took too long.") if late else ("outcomeUnknown", "Azure's answer was lost.")
