@@ -22,6 +22,7 @@ DeviceId = Annotated[str, Path(pattern=ID, description="Id of a device.")]
 OperationId = Annotated[str, Path(pattern=ID, description="Id of an operation.")]
 
 
+CHILD = r"^([A-Za-z0-9]{1,60}/[^/?#%\\\s]{1,200}(/[A-Za-z0-9]{1,60}/[^/?#%\\\s]{1,200}){0,3})?$"
 Instance = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 MAX_INSTANCES = 1000
 """Of one scale set, as Azure has it."""
@@ -33,12 +34,20 @@ class ActionBody(Acting):
     confirm: bool = False
     instances: list[Instance] = Field(default_factory=list, max_length=MAX_INSTANCES)
     """Of a scale set or a cluster, those it is done to."""
+    child: Annotated[str, StringConstraints(pattern=CHILD)] = ""
+    """Path of a child below the device, as its children have it, that it is done to."""
 
 
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
-async def list_actions(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+async def list_actions(
+    app: AppDep,
+    caller: Caller,
+    page: PageDep,
+    device_id: DeviceId,
+    child: Annotated[str, Query(pattern=CHILD, description="Path of a child below the device; none: itself.")] = "",
+) -> dict[str, Any]:
     """All five verbs: whether each can be done now, why not, and what it does."""
-    rows = await operations.answers(app, await devices.get(app, caller, device_id))
+    rows = await operations.answers(app, await devices.get(app, caller, device_id), child)
     return page.of(
         rows,
         columns={"action": lambda a: a.verb, "position": rows.index},
@@ -52,6 +61,25 @@ async def list_actions(app: AppDep, caller: Caller, page: PageDep, device_id: De
             "effect": a.effect,
             "needsConfirmation": bool(a.confirmation),
             **{name: value for name, value in _optional(a) if value},
+        },
+    )
+
+
+@area.get("/devices/{device_id}/children", permission=DEVICES_READ)
+async def list_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+    """What lies under a device and can be acted upon, read from Azure now: node pools, slots, triggers, pools."""
+    rows = await operations.children(app, await devices.get(app, caller, device_id))
+    return page.of(
+        rows,
+        columns={"child": lambda c: c.path, "type": lambda c: c.type},
+        default="child",
+        key=lambda c: c.path,
+        view=lambda c: {
+            "child": c.path,
+            "type": c.type,
+            "resourceId": c.resource_id,
+            "powerState": c.state or "unknown",
+            "actions": c.actions,
         },
     )
 
@@ -86,6 +114,7 @@ async def act(
         verb,
         confirm=why.confirm,
         instances=why.instances,
+        child=why.child,
         reason=why.reason,
         ticket_number=why.ticket_number,
         request_id=request_id(request),

@@ -19,6 +19,7 @@ __all__ = [
     "Capability",
     "Verb",
     "answers",
+    "below",
     "every",
     "find",
     "known",
@@ -75,6 +76,12 @@ def find(resource_type: str, verb: str) -> Capability | None:
 def known(resource_type: str) -> Capability | None:
     """Any row of a type, for what all its rows share: how its run state is read. None: nothing can be done to it."""
     return next(iter(_BY_TYPE.get(resource_type.lower(), [])), None)
+
+
+def below(resource_type: str) -> list[str]:
+    """The types that lie under a type and can be acted upon."""
+    above = f"{resource_type.lower()}/"
+    return [same[0].type for kind, same in _BY_TYPE.items() if kind.startswith(above)]
 
 
 def every() -> list[Capability]:

@@ -139,6 +139,18 @@ async def read(
         raise MicrosoftError("Resource Manager's answer is not JSON.", remote_code="notJson") from error
 
 
+async def read_list(
+    settings: Settings,
+    transport: AioHttpTransport,
+    credential: AsyncTokenCredential,
+    path: str,
+    query: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """Every item of a list, page by page. Raises MicrosoftError."""
+    client = _CLIENTS.get(settings, transport)
+    return await arm_lists.read_all(client, settings, credential, path, dict(query))
+
+
 async def permitted(
     settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, scope: str
 ) -> list[dict[str, list[str]]]:

@@ -18,6 +18,7 @@ from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, 
 from shared.jobs import FollowOperation
 from shared.microsoft.identity import TenantCredential
 from shared.operations import azure
+from shared.operations.children import locate
 from shared.operations.records import GUARDS, KEPT, Guard, Plan
 from shared.progress import TERMINAL, Operation
 
@@ -38,10 +39,10 @@ class _Sight:
     rights: list[dict[str, list[str]]] | None = None
 
 
-async def answers(app: App, found: Shown) -> list[Answer]:
-    """All five verbs for a device as it is now."""
+async def answers(app: App, found: Shown, child: str = "") -> list[Answer]:
+    """All five verbs for a device, or a child of it, as it is now. Raises InvalidInput for what is no child."""
     device = found.device
-    sight = await _look(app, found, rights=True)
+    sight = await _look(app, found, child, rights=True)
     busy = await _busy(app, device.id)
     result = []
     for answer in capabilities.answers(sight.resource_type, sight.state, sight.answer):
@@ -64,14 +65,16 @@ async def start(
     ticket_number: str | None = None,
     request_id: str = "",
     instances: Sequence[str] = (),
+    child: str = "",
 ) -> Operation:
     """Store an action and put it in line; nothing has been sent to Azure when this returns.
 
-    `instances` names those of a scale set or a cluster. Raises Conflict when type or state do not allow it, another
-    operation runs on the device, or `confirm` is missing, and InvalidInput when the instances do not fit.
+    `instances` names those of a scale set or a cluster, `child` what lies under the device. Raises Conflict when type
+    or state do not allow it, another operation runs on the device, or `confirm` is missing, and InvalidInput when
+    instances or child do not fit.
     """
     device, place = found.device, found.place
-    sight = await _look(app, found)
+    sight = await _look(app, found, child)
     row = capabilities.find(sight.resource_type, verb)
     why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
     if row is None or why or (why := await _nothing_kept(app, device, row)):
@@ -93,6 +96,7 @@ async def start(
             subscription_id=device.subscription_id,
             tenant_id=device.tenant_id,
             asked_by=caller.name,
+            child=child,
             instances=list(instances),
         )
         operation = await progress.start(
@@ -118,7 +122,7 @@ async def start(
             ticket_number=ticket_number,
             request_id=request_id,
             operationId=operation.id,
-            resourceId=device.resource_id,
+            resourceId=sight.resource_id,
         )
         await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
     except BaseException:
@@ -145,19 +149,21 @@ async def _withdraw(app: App, operation: Operation) -> None:
     )
 
 
-async def _look(app: App, found: Shown, *, rights: bool = False) -> _Sight:
+async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False) -> _Sight:
     """The resource now, asked of Azure: the stored state, which must do otherwise, may be a quarter of an hour old."""
     device, place = found.device, found.place
     stored = _Sight(device.type, device.resource_id, device.power_state)
-    of_arc = device.type.lower() == ARC_MACHINE
+    if child:
+        stored = _Sight(*locate(device.type, device.resource_id, child), None)
+    of_arc = stored.resource_type.lower() == ARC_MACHINE
     if place.tenant is None or place.subscription.access == "none":
         return stored
-    if capabilities.known(device.type) is None and not of_arc:
+    if capabilities.known(stored.resource_type) is None and not of_arc:
         return stored
     credential = await tenants.arm_credential(app, place.tenant, place.subscription)
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            kind, resource_id = await azure.target(app, credential, device.type, device.resource_id)
+            kind, resource_id = await azure.target(app, credential, stored.resource_type, stored.resource_id)
             row = capabilities.known(kind)
             if row is None:
                 return stored

@@ -139,6 +139,11 @@ async def follow(app: App, credential: TenantCredential, row: Capability, plan: 
     )
 
 
+async def listed(app: App, credential: TenantCredential, request: Request) -> list[dict[str, Any]]:
+    """Every item of a list. Raises MicrosoftError."""
+    return await arm_actions.read_list(app.settings, app.transport.azure, credential, request.path, request.query)
+
+
 async def _read(app: App, credential: TenantCredential, request: Request) -> Any:
     return await arm_actions.read(
         app.settings, app.transport.azure, credential, request.method, request.path, request.query

@@ -86,8 +86,9 @@ async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCr
         sending_until=app.clock.now() + SENDING,
     )
     # Known before Azure is asked: the machine may be seen away sooner than the answer comes.
-    work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
-    await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
+    if not plan.child:
+        work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
+        await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
     claimed = await _store(app, operation, plan)
     if claimed is None:
         return
@@ -209,6 +210,8 @@ async def _end(
     app: App, operation: Operation, plan: Plan, status: Status, failure: Failure | None, power_state: str | None = None
 ) -> None:
     result: dict[str, Any] = {"deviceId": plan.device_id}
+    if plan.child:
+        result["child"] = plan.child
     if plan.request_id:
         result["clientRequestId"] = plan.request_id
     if power_state is not None:

@@ -25,6 +25,8 @@ class Plan(Record):
     tenant_id: str
     asked_by: str = ""
     """Name of who asked."""
+    child: str = ""
+    """Path below the device's resource, when it is done to a child of the device."""
     instances: list[str] = Field(default_factory=list)
     """Of a scale set or a cluster, those it is done to; none: all of them."""
     phase: Phase = "queued"

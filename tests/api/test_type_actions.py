@@ -134,3 +134,26 @@ async def test_a_machine_of_azure_arc_is_acted_upon_at_its_hypervisor(estate: Es
     done = await ended(estate, await act(estate, machine, "stop"))
     assert (done["status"], done["result"]["powerState"]) == ("succeeded", "stopped")
     assert [row["url"].partition("?")[0] for row in sent(estate, machine)] == [f"{instance.id}/stop"]
+
+
+async def test_what_lies_under_a_device_is_read_live_and_acted_upon_by_its_path(estate: Estate) -> None:
+    pool = await added(estate, "Microsoft.ContainerService/managedClusters/agentPools")
+    cluster = estate.cloud().resources[pool.id.lower().partition("/agentpools/")[0]]
+    path = f"/devices/{estate.device_id(cluster)}"
+    [row] = [row for row in await estate.listed(f"{path}/children") if row["resourceId"].lower() == pool.id.lower()]
+    assert (row["type"], row["powerState"], row["actions"]) == (pool.type, "running", ["stop"])
+    rows = {one["action"]: one for one in await estate.listed(f"{path}/actions", child=row["child"])}
+    assert (rows["stop"]["available"], rows["stop"]["needsConfirmation"]) == (True, True)
+    done = await ended(estate, await act(estate, cluster, "stop", confirm=True, child=row["child"]))
+    assert (done["status"], done["result"]["child"]) == ("succeeded", row["child"])
+    assert pool.properties["powerState"]["code"] == "Stopped"
+    assert cluster.properties["powerState"]["code"] == "Running"
+    again = await act(estate, cluster, "stop", 409, confirm=True, child=row["child"])
+    assert again["error"]["code"] == "actionNotAvailable"
+
+
+async def test_what_is_no_child_is_refused(estate: Estate) -> None:
+    cluster = await added(estate, "Microsoft.ContainerService/managedClusters")
+    for child in ("agentPools", "agentPools/", "colours/red", "agentPools/a/b", "../../x", "a?b/c", "agentPools/.."):
+        await act(estate, cluster, "stop", 400, child=child)
+    assert sent(estate, cluster, "PUT") + sent(estate, cluster) == []
