@@ -124,11 +124,12 @@ def find(call: Call, rest: str, action: str) -> tuple[Subscription, Resource]:
 
 def known_type(call: Call, type_name: str) -> str:
     """A type as Azure spells it. Raises CloudError 404 InvalidResourceNamespace or InvalidResourceType."""
-    found = azure_types.BY_NAME.get(type_name.lower()) or table.load().get(type_name.lower())
-    if found is not None:
+    if (found := azure_types.BY_NAME.get(type_name.lower())) is not None:
         return found.type
+    if (spelled := table.names().get(type_name.lower())) is not None:
+        return spelled
     namespace, _, kind = type_name.partition("/")
-    if not any(known.startswith(f"{namespace.lower()}/") for known in (*azure_types.BY_NAME, *table.load())):
+    if not any(known.startswith(f"{namespace.lower()}/") for known in (*azure_types.BY_NAME, *table.names())):
         raise CloudError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     raise CloudError(
         404,
@@ -142,6 +143,7 @@ def list_reply(call: Call, group: str | None) -> Reply:
     """The page of `/resources`, of the subscription or of one group."""
     action = "Microsoft.Resources/subscriptions/resources/read"
     subscription = require(call, call.params["sub"], action)
+    arm_operations.settle(call.world)
     if group is not None:
         require_group(subscription, group)
     text, expand = call.query.get("$filter", ""), call.query.get("$expand", "")

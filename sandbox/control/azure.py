@@ -55,7 +55,7 @@ async def resources(call: Call) -> Reply:
     if "power" in body:
         if resource.power is None or body["power"] not in POWER_STATES:
             raise CloudError(400, "BadPower", f"A virtual machine is one of {', '.join(POWER_STATES)}.")
-        resource.power = body["power"]
+        resource.power, resource.hibernated = body["power"], False
         now = call.cloud.clock.now()
         running, before = body["power"] in ("running", "starting"), resource.health
         call.world.set_health(resource, scenarios.available(resource, now) if running else scenarios.customer_stop(now))

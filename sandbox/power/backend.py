@@ -149,13 +149,11 @@ def _check_state(row: PowerType, resource: Resource, action: Action) -> Reply | 
     """The answer when there is nothing to do, or None. Raises CloudError 409 when the state does not allow it."""
     now = states.read(row, resource)
     target = row.running if action.verb in ("start", "resume") else action.after
-    if action.verb != "restart" and now == target:
+    if action.again is not None and now == target:
         if action.again == 204:
             return Reply(status=204)
-        if action.again == 409:
-            raise _not_allowed(row, resource, action, now)
-        return None
-    ended = row.stopped is not None and now == row.stopped
+        raise _not_allowed(row, resource, action, now)
+    ended = row.stopped is not None and now == row.stopped != action.after
     if (action.needs and now not in action.needs) or (action.verb in ("restart", "pause") and ended):
         raise _not_allowed(row, resource, action, now)
     return None

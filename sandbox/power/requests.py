@@ -45,7 +45,8 @@ def check_version(call: Call, row: PowerType, action: Action) -> None:
     given = call.query.get("api-version", "").lower()
     if given == action.version:
         return
-    if row.since is not None and _VERSION.fullmatch(given) and row.since[:10] <= given[:10] <= action.version[:10]:
+    newest = row.until or action.version
+    if row.since is not None and _VERSION.fullmatch(given) and row.since[:10] <= given[:10] <= newest[:10]:
         return
     known = sorted({a.version for a in row.actions.values()}, reverse=True)
     raise CloudError(

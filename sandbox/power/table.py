@@ -32,6 +32,8 @@ class Action:
     """Path below the resource's id; None means the resource itself."""
     query: Mapping[str, str] = field(default_factory=dict)
     """What the query must carry beside api-version."""
+    options: tuple[str, ...] = ()
+    """What it may carry."""
     body: Any = None
     """An example of the body; None where there is none, or it is the whole resource."""
     required: bool | tuple[str, ...] = False
@@ -112,7 +114,9 @@ class PowerType:
     """ARM's /resources and Resource Graph return it."""
     preview: bool = False
     since: str | None = None
-    """The oldest api-version that is taken beside those of the actions."""
+    """The oldest api-version that is taken beside those of the actions; None: no other is."""
+    until: str | None = None
+    """The newest one, when that is not the action's own."""
     urls: Urls = field(default_factory=Urls)
     arm_kind: str | None = None
     sku: Mapping[str, Any] | None = None
@@ -127,6 +131,18 @@ def load() -> dict[str, PowerType]:
     """Lower-cased type -> row, in the order of the file."""
     rows = yaml.load(_FILE.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     return {row["type"].lower(): _type(row) for row in rows}
+
+
+@cache
+def names() -> dict[str, str]:
+    """Every type of the table and every type that one of them hangs on: lower-cased -> as Azure spells it."""
+    found: dict[str, str] = {}
+    for row in load().values():
+        kinds = row.type.split("/")
+        found |= {(name := "/".join(kinds[:length])).lower(): name for length in range(2, len(kinds) + 1)}
+        if row.extends is not None:
+            found[row.extends.type.lower()] = row.extends.type
+    return found
 
 
 def actions() -> list[tuple[PowerType, Action]]:
@@ -155,6 +171,7 @@ def _action(verb: str, fields: dict[str, Any]) -> Action:
         verb=verb,
         accepts=tuple(fields.pop("accepts")),
         needs=tuple(fields.pop("needs", ())),
+        options=tuple(fields.pop("options", ())),
         required=tuple(required) if isinstance(required, list) else required,
         choices={key: tuple(values) for key, values in fields.pop("choices", {}).items()},
         **fields,

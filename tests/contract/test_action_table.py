@@ -7,7 +7,6 @@ application without a host carries all of them out; each test puts the resource 
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -220,8 +219,7 @@ async def test_the_request_is_the_one_in_the_facts_and_its_end_is_the_real_one(
     [sent] = office.sent(row, action, before)
     query = dict(parse_qsl(sent["url"].partition("?")[2]))
     assert query == {**action.query, "api-version": action.version}
-    body = json.loads(sent["body"]) if "body" in sent else None
-    assert fits(body, action, office.resource(row)), body
+    assert fits(sent.get("body"), action, office.resource(row)), sent
     assert sent["clientRequestId"] == (ended.result or {})["clientRequestId"]
     if action.after is not None:
         assert office.state(row) == action.after

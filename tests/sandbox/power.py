@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 
+from sandbox import arm_operations, scale_sets
+from sandbox.power import states, table
 from sandbox.power.table import Action, PowerType
 from sandbox.server import Sandbox
 from sandbox.world import Resource, Subscription, World
+from tests.sandbox.browser import ARM, client, post_token, tenant_called
+
+
+def row_of(type_name: str) -> PowerType:
+    """The row of a type."""
+    return table.load()[type_name.lower()]
+
+
+@asynccontextmanager
+async def bare_client(sandbox: Sandbox) -> AsyncIterator[Bare]:
+    """A client signed in as the application `automation` of Contoso, in the world `actions`."""
+    async with httpx.AsyncClient(timeout=30) as http:
+        contoso = tenant_called(sandbox.cloud.world, "Contoso")
+        form = {"grant_type": "client_credentials", "scope": ARM, **client(sandbox.cloud.world, "automation")}
+        answer = await post_token(sandbox, http, contoso.id, **form)
+        yield Bare(sandbox, http, answer.json()["access_token"])
 
 
 class Bare:
@@ -29,6 +49,23 @@ class Bare:
     def resource(self, row: PowerType) -> Resource:
         """The resource of a type."""
         return next(one for one in self.subscription.resources.values() if one.type == row.type)
+
+    def prepare(self, row: PowerType, action: Action, lro: str = "polls=1") -> Resource:
+        """Put the resource into a state that an action may begin in, and let nothing be left of the test before."""
+        world, resource = self.world, self.resource(row)
+        world.clock.advance(600)
+        arm_operations.settle(world)
+        world.behaviour.lro = lro
+        resource.faults.clear()
+        if row.running == states.PRESENT:
+            present = [{"name": "ipconfig1", "properties": {}}] if action.verb == "stop" else []
+            resource.properties = {**resource.properties, "ipConfigurations": present}
+            return resource
+        before = row.stopped if action.verb in ("start", "resume") else row.running
+        before = action.needs[0] if action.needs else row.initial if before is None else before
+        for target in scale_sets.instances(world, resource) if resource.type == scale_sets.TYPE else [resource]:
+            states.write(world, row, target, before)
+        return resource
 
     async def send(self, method: str, url: str, *, version: str | None = None, **request: Any) -> httpx.Response:
         """A request to a path below ARM, or to a whole URL as it is."""

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest
 import pytest_asyncio
 
-from sandbox import arm_operations, scale_sets, scenarios
+from sandbox import scenarios
 from sandbox.arm_access import READER
-from sandbox.power import faults, states, table
+from sandbox.power import faults, table
 from sandbox.power.table import Action, PowerType
 from sandbox.server import Sandbox
-from tests.sandbox.browser import ARM, client, post_token, tenant_called
-from tests.sandbox.power import Bare
+from tests.sandbox.power import Bare, bare_client
 
 ALL = [pytest.param(row, action, id=f"{row.type}-{action.verb}") for row, action in table.actions()]
 LONG = [pytest.param(*pair, id=f"{pair[0].type}-{pair[1].verb}") for pair in table.actions() if pair[1].long_running]
@@ -31,36 +29,13 @@ def default_world(sandbox: Sandbox) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def bare(sandbox: Sandbox, default_world: None) -> AsyncIterator[Bare]:
-    async with httpx.AsyncClient(timeout=30) as http:
-        world = sandbox.cloud.world
-        contoso = tenant_called(world, "Contoso")
-        answer = await post_token(
-            sandbox, http, contoso.id, grant_type="client_credentials", scope=ARM, **client(world, "automation")
-        )
-        yield Bare(sandbox, http, answer.json()["access_token"])
-
-
-def prepare(bare: Bare, row: PowerType, action: Action, lro: str = "polls=1") -> None:
-    """Put the resource into a state that the action may begin in, and let nothing be left of the test before."""
-    world, resource = bare.world, bare.resource(row)
-    world.clock.advance(600)
-    arm_operations.settle(world)
-    world.behaviour.lro = lro
-    resource.faults.clear()
-    if row.running == states.PRESENT:
-        present = [{"name": "ipconfig1", "properties": {}}] if action.verb == "stop" else []
-        resource.properties = {**resource.properties, "ipConfigurations": present}
-        return
-    before = row.stopped if action.verb in ("start", "resume") else row.running
-    if action.needs:
-        before = action.needs[0]
-    for target in scale_sets.instances(world, resource) if resource.type == scale_sets.TYPE else [resource]:
-        states.write(world, row, target, row.initial if before is None else before)
+    async with bare_client(sandbox) as bare:
+        yield bare
 
 
 @pytest.mark.parametrize("row,action", ALL)
 async def test_an_action_leads_to_its_state_by_its_own_protocol(bare: Bare, row: PowerType, action: Action) -> None:
-    prepare(bare, row, action, "seconds=600")
+    bare.prepare(row, action, "seconds=600")
     before = await bare.state(row)
     reply = await bare.act(row, action)
     assert reply.status_code == action.first, reply.text
@@ -81,7 +56,7 @@ async def test_an_action_leads_to_its_state_by_its_own_protocol(bare: Bare, row:
 
 @pytest.mark.parametrize("row,action", ALL)
 async def test_what_is_not_asked_as_the_type_wants_it_is_refused(bare: Bare, row: PowerType, action: Action) -> None:
-    prepare(bare, row, action)
+    bare.prepare(row, action)
     before = await bare.state(row)
     future = await bare.act(row, action, version="2099-01-01")
     assert (future.status_code, future.json()["error"]["code"]) == (400, "InvalidApiVersionParameter")
@@ -92,13 +67,13 @@ async def test_what_is_not_asked_as_the_type_wants_it_is_refused(bare: Bare, row
         assert (empty.status_code, empty.json()["error"]["code"]) == (400, "InvalidRequestContent")
         wrong = await bare.send(action.method, path, version=action.version, json=["wrong", 1])
         assert wrong.status_code == (202 if isinstance(action.body, list) else 400)
-        prepare(bare, row, action)
+        bare.prepare(row, action)
     assert await bare.state(row) == before
 
 
 @pytest.mark.parametrize("row,action", ALL)
 async def test_without_the_role_it_is_refused_by_name(bare: Bare, row: PowerType, action: Action) -> None:
-    prepare(bare, row, action)
+    bare.prepare(row, action)
     assignment = next(one for one in bare.subscription.role_assignments if one.principal_type == "ServicePrincipal")
     role, assignment.role = assignment.role, READER
     try:
@@ -112,7 +87,7 @@ async def test_without_the_role_it_is_refused_by_name(bare: Bare, row: PowerType
 
 @pytest.mark.parametrize("row,action", LONG)
 async def test_a_second_action_on_a_busy_resource_conflicts(bare: Bare, row: PowerType, action: Action) -> None:
-    prepare(bare, row, action, "seconds=60")
+    bare.prepare(row, action, "seconds=60")
     assert (await bare.act(row, action)).status_code == action.first
     second = await bare.act(row, action)
     assert (second.status_code, second.json()["error"]["code"]) == (409, "Conflict")
@@ -121,7 +96,7 @@ async def test_a_second_action_on_a_busy_resource_conflicts(bare: Bare, row: Pow
 
 @pytest.mark.parametrize("row,action", ALL)
 async def test_an_action_that_fails_says_why_and_leaves_the_state(bare: Bare, row: PowerType, action: Action) -> None:
-    prepare(bare, row, action, "polls=0")
+    bare.prepare(row, action, "polls=0")
     resource, before = bare.resource(row), await bare.state(row)
     faults.put(resource, {"verb": action.verb, "kind": "lock"})
     locked = await bare.act(row, action)
