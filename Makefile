@@ -24,7 +24,7 @@ node_modules/.stamp: package.json package-lock.json | $(VENV)/.stamp
 	@$(BIN)/npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
-demo: setup ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; ARGS="--port-base 18400" moves the ports)
+demo: setup ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
 tour: setup ## Walk through the main job on the running demo (in a second terminal)

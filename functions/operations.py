@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
+from pydantic import Field, StringConstraints
 
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import devices, operations, progress
 from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE, M365_READ
-from shared.capabilities import Verb
+from shared.capabilities import Answer, Verb
 from shared.errors import InvalidInput
 from shared.progress import TERMINAL, Operation, Status
 
@@ -21,16 +22,32 @@ DeviceId = Annotated[str, Path(pattern=ID, description="Id of a device.")]
 OperationId = Annotated[str, Path(pattern=ID, description="Id of an operation.")]
 
 
+CHILD = r"^([A-Za-z0-9]{1,60}/[^/?#%\\\s]{1,200}(/[A-Za-z0-9]{1,60}/[^/?#%\\\s]{1,200}){0,3})?$"
+Instance = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+MAX_INSTANCES = 1000
+"""Of one scale set, as Azure has it."""
+
+
 class ActionBody(Acting):
     """Why an action is done; `confirm` for those that ask for it."""
 
     confirm: bool = False
+    instances: list[Instance] = Field(default_factory=list, max_length=MAX_INSTANCES)
+    """Of a scale set or a cluster, those it is done to."""
+    child: Annotated[str, StringConstraints(pattern=CHILD)] = ""
+    """Path of a child below the device, as its children have it, that it is done to."""
 
 
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
-async def list_actions(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+async def list_actions(
+    app: AppDep,
+    caller: Caller,
+    page: PageDep,
+    device_id: DeviceId,
+    child: Annotated[str, Query(pattern=CHILD, description="Path of a child below the device; none: itself.")] = "",
+) -> dict[str, Any]:
     """All five verbs: whether each can be done now, why not, and what it does."""
-    rows = await operations.answers(app, await devices.get(app, caller, device_id))
+    rows = await operations.answers(app, await devices.get(app, caller, device_id), child)
     return page.of(
         rows,
         columns={"action": lambda a: a.verb, "position": rows.index},
@@ -39,11 +56,42 @@ async def list_actions(app: AppDep, caller: Caller, page: PageDep, device_id: De
         view=lambda a: {
             "action": a.verb,
             "available": a.available,
+            "label": a.label,
             "operationName": a.operation_name,
             "effect": a.effect,
-            **({"reason": a.reason} if a.reason else {}),
+            "needsConfirmation": bool(a.confirmation),
+            **{name: value for name, value in _optional(a) if value},
         },
     )
+
+
+@area.get("/devices/{device_id}/children", permission=DEVICES_READ)
+async def list_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+    """What lies under a device and can be acted upon, read from Azure now: node pools, slots, triggers, pools."""
+    rows = await operations.children(app, await devices.get(app, caller, device_id))
+    return page.of(
+        rows,
+        columns={"child": lambda c: c.path, "type": lambda c: c.type},
+        default="child",
+        key=lambda c: c.path,
+        view=lambda c: {
+            "child": c.path,
+            "type": c.type,
+            "resourceId": c.resource_id,
+            "powerState": c.state or "unknown",
+            "actions": c.actions,
+        },
+    )
+
+
+def _optional(answer: Answer) -> list[tuple[str, str]]:
+    """What an answer says only where there is something to say."""
+    return [
+        ("reason", answer.reason),
+        ("confirmation", answer.confirmation),
+        ("instances", answer.instances),
+        ("note", answer.note),
+    ]
 
 
 @area.post("/devices/{device_id}/actions/{verb}", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
@@ -65,6 +113,8 @@ async def act(
         found,
         verb,
         confirm=why.confirm,
+        instances=why.instances,
+        child=why.child,
         reason=why.reason,
         ticket_number=why.ticket_number,
         request_id=request_id(request),

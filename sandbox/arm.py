@@ -20,9 +20,12 @@ from sandbox import (
     compute,
     resource_graph,
     resource_health,
+    scale_sets,
     tokens,
 )
 from sandbox.arm_access import Principal, find_subscription, require
+from sandbox.power import routes as power
+from sandbox.power import table
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Cloud, Subscription
 
@@ -42,16 +45,20 @@ def service(cloud: Cloud) -> Service:
         throttle=_admit,
         headers=arm_throttling.headers,
         not_found=_not_found,
+        log_bodies=True,
     )
     _add_subscriptions(built)
     arm_authorization.add_routes(built)
     arm_operations.add_routes(built)
     resource_health.add_routes(built)
     compute.add_routes(built)
+    scale_sets.add_routes(built)
     resource_graph.add_routes(built)
     arm_resources.add_lists(built)
     _add_providers(built)
     _add_batch(built)
+    arm_resources.add_tags(built)
+    power.add_routes(built)
     arm_resources.add_generic(built)
     return built
 
@@ -159,7 +166,8 @@ def _add_providers(built: Service) -> None:
     @built.route("GET", "/subscriptions/{sub}/providers")
     async def providers(call: Call) -> Reply:
         found = require(call, call.params["sub"], "Microsoft.Resources/subscriptions/providers/read")
-        namespaces = sorted({row.type.partition("/")[0] for row in azure_types.TYPES} | {"Microsoft.ResourceHealth"})
+        known = {name.partition("/")[0] for name in _known_types()} | {"Microsoft.ResourceHealth"}
+        namespaces = sorted(known)
         return Reply({"value": [_provider(call, found, namespace) for namespace in namespaces]})
 
     @built.route("GET", "/subscriptions/{sub}/providers/{namespace}")
@@ -175,8 +183,19 @@ def _add_providers(built: Service) -> None:
         return Reply(_provider(call, found, namespace))
 
 
+def _known_types() -> list[str]:
+    """Every resource type, as Azure spells it, each once."""
+    return list(({row.type.lower(): row.type for row in azure_types.TYPES} | table.names()).values())
+
+
+def _versions(type_name: str) -> list[str]:
+    """The api-versions of a type, newest first: those of its actions where it is one that can be acted on."""
+    row = table.load().get(type_name.lower())
+    return sorted({one.version for one in row.actions.values()}, reverse=True) if row is not None else API_VERSIONS
+
+
 def _provider(call: Call, subscription: Subscription, namespace: str) -> dict[str, Any]:
-    types = [row.type for row in azure_types.TYPES if row.type.lower().startswith(f"{namespace.lower()}/")]
+    types = [name for name in _known_types() if name.lower().startswith(f"{namespace.lower()}/")]
     if namespace.lower() == "microsoft.resourcehealth":
         types = ["Microsoft.ResourceHealth/availabilityStatuses", "Microsoft.ResourceHealth/events"]
     if not types:
@@ -192,7 +211,7 @@ def _provider(call: Call, subscription: Subscription, namespace: str) -> dict[st
             {
                 "resourceType": name.partition("/")[2],
                 "locations": list(azure_types.REGIONS.values()),
-                "apiVersions": API_VERSIONS,
+                "apiVersions": _versions(name),
                 "capabilities": "None",
             }
             for name in types

@@ -1,6 +1,6 @@
 """Microsoft.Authorization: role assignments, role definitions and the caller's own permissions.
 
-Only subscription scope is known. Source: https://learn.microsoft.com/rest/api/authorization/role-assignments
+Only subscription scope is known: what is held there is held on all that lies in it. Source: https://learn.microsoft.com/rest/api/authorization/role-assignments
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ _NAMESPACE = "Microsoft.Authorization"
 def add_routes(service: Service) -> None:
     """Register the routes."""
 
+    @service.route(
+        "GET", "/subscriptions/{sub}/resourceGroups/{rest:path}/providers/Microsoft.Authorization/permissions"
+    )
     @service.route("GET", _PREFIX + "/permissions")
     async def permissions(call: Call) -> Reply:
         subscription = require(call, call.params["sub"], f"{_NAMESPACE}/permissions/read")

@@ -5,16 +5,18 @@ Source: https://learn.microsoft.com/rest/api/resources/resources
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from sandbox import arm_pages, azure_types
+from sandbox import arm_operations, arm_pages, azure_types
 from sandbox.arm_access import require
+from sandbox.power import table
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Resource, Subscription
 
 
 def shape(resource: Resource) -> dict[str, Any]:
-    """A resource as a GET of its id returns it."""
+    """A resource as a GET of its id returns it; a proxy resource has neither location nor tags."""
     body: dict[str, Any] = {
         "id": resource.id,
         "name": resource.name.rsplit("/", 1)[-1],
@@ -23,6 +25,8 @@ def shape(resource: Resource) -> dict[str, Any]:
         "tags": resource.tags,
         "properties": resource.properties,
     }
+    if not resource.location:
+        del body["location"], body["tags"]
     if resource.kind:
         body["kind"] = resource.kind
     if resource.sku:
@@ -82,8 +86,12 @@ def require_group(subscription: Subscription, name: str) -> dict[str, Any]:
 
 
 def split_path(rest: str) -> tuple[str, str, str | None]:
-    """(namespace, type, name or None) of what follows `/providers/`; the name of a child is `parent/child`."""
-    namespace, *parts = rest.strip("/").split("/")
+    """(namespace, type, name or None) of what follows `/providers/`; the name of a child is `parent/child`.
+
+    Of an extension (`.../providers/` once more) they are those of the last provider.
+    """
+    last = re.split("/providers/", rest.strip("/"), flags=re.IGNORECASE)[-1]
+    namespace, *parts = last.split("/")
     kinds, names = parts[0::2], parts[1::2]
     return namespace, "/".join([namespace, *kinds]), "/".join(names) if len(parts) % 2 == 0 and names else None
 
@@ -101,6 +109,7 @@ def find(call: Call, rest: str, action: str) -> tuple[Subscription, Resource]:
     _, type_name, name = split_path(rest)
     scope = resource_id(call, rest)
     subscription = require(call, call.params["sub"], action, scope)
+    arm_operations.settle(call.world)
     resource = subscription.resources.get(scope.lower())
     if resource is None:
         require_group(subscription, call.params["rg"])
@@ -113,13 +122,14 @@ def find(call: Call, rest: str, action: str) -> tuple[Subscription, Resource]:
     return subscription, resource
 
 
-def known_type(call: Call, type_name: str) -> azure_types.AzureType:
-    """The row of a type. Raises CloudError 404 InvalidResourceNamespace or InvalidResourceType."""
-    found = azure_types.BY_NAME.get(type_name.lower())
-    if found is not None:
-        return found
+def known_type(call: Call, type_name: str) -> str:
+    """A type as Azure spells it. Raises CloudError 404 InvalidResourceNamespace or InvalidResourceType."""
+    if (found := azure_types.BY_NAME.get(type_name.lower())) is not None:
+        return found.type
+    if (spelled := table.names().get(type_name.lower())) is not None:
+        return spelled
     namespace, _, kind = type_name.partition("/")
-    if not any(known.startswith(f"{namespace.lower()}/") for known in azure_types.BY_NAME):
+    if not any(known.startswith(f"{namespace.lower()}/") for known in (*azure_types.BY_NAME, *table.names())):
         raise CloudError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
     raise CloudError(
         404,
@@ -133,6 +143,7 @@ def list_reply(call: Call, group: str | None) -> Reply:
     """The page of `/resources`, of the subscription or of one group."""
     action = "Microsoft.Resources/subscriptions/resources/read"
     subscription = require(call, call.params["sub"], action)
+    arm_operations.settle(call.world)
     if group is not None:
         require_group(subscription, group)
     text, expand = call.query.get("$filter", ""), call.query.get("$expand", "")
@@ -146,30 +157,44 @@ def list_reply(call: Call, group: str | None) -> Reply:
         lambda: (
             row(resource, expand)
             for resource in subscription.resources.values()
-            if keep(resource) and wanted in (None, resource.resource_group.lower())
+            if resource.listed and keep(resource) and wanted in (None, resource.resource_group.lower())
         ),
     )
     return arm_pages.page_reply(call, rows, min(size or 1000, arm_pages.page_size(call.world)))
 
 
-def type_reply(call: Call, type_name: str, group: str | None) -> Reply:
-    """The page of one type's own list, with properties."""
-    subscription = require(call, call.params["sub"], f"{known_type(call, type_name).type}/read")
+def type_reply(call: Call, type_name: str, group: str | None, parent: str = "") -> Reply:
+    """The page of one type's own list, with properties: of a subscription, of a group, or below a parent's id."""
+    subscription = require(call, call.params["sub"], f"{known_type(call, type_name)}/read")
+    arm_operations.settle(call.world)
     if group is not None:
         require_group(subscription, group)
-    wanted, kind = group.lower() if group is not None else None, type_name.lower()
+    wanted, kind, below = group.lower() if group is not None else None, type_name.lower(), parent.lower()
     rows = arm_pages.rows_of(
         call.world,
         subscription,
         f"type {kind}",
-        wanted,
+        (wanted, below),
         lambda: (
             shape(resource)
             for resource in subscription.resources.values()
-            if resource.type.lower() == kind and wanted in (None, resource.resource_group.lower())
+            if resource.type.lower() == kind
+            and wanted in (None, resource.resource_group.lower())
+            and resource.id.lower().startswith(below)
         ),
     )
     return arm_pages.page_reply(call, rows)
+
+
+def patch_reply(call: Call) -> Reply:
+    """The answer of a PATCH of any resource: only tags can be changed."""
+    _, type_name, _ = split_path(call.params["rest"])
+    subscription, resource = find(call, call.params["rest"], f"{type_name}/write")
+    unknown = set(call.body) - {"tags"}
+    if unknown:
+        raise CloudError(400, "InvalidRequestContent", f"Only tags can be changed, not {', '.join(sorted(unknown))}.")
+    replace_tags(subscription, resource, call.body.get("tags") or {})
+    return Reply(shape(resource))
 
 
 def replace_tags(subscription: Subscription, resource: Resource, tags: dict[str, str]) -> None:
@@ -208,8 +233,8 @@ def add_lists(service: Service) -> None:
         return list_reply(call, call.params["rg"])
 
 
-def add_generic(service: Service) -> None:
-    """Any resource by its id, its tags, and the list of any type. These match last."""
+def add_tags(service: Service) -> None:
+    """The tags of any resource."""
     prefix = "/subscriptions/{sub}/resourceGroups/{rg}/providers"
 
     @service.route("GET", prefix + "/{rest:path}/providers/Microsoft.Resources/tags/default")
@@ -231,25 +256,23 @@ def add_generic(service: Service) -> None:
         replace_tags(subscription, resource, given)
         return Reply(_tags_body(resource))
 
+
+def add_generic(service: Service) -> None:
+    """Any resource by its id, and the list of any type. These match last."""
+    prefix = "/subscriptions/{sub}/resourceGroups/{rg}/providers"
+
     @service.route("GET", prefix + "/{rest:path}")
     async def get(call: Call) -> Reply:
         _, type_name, name = split_path(call.params["rest"])
         if name is None:
-            return type_reply(call, type_name, call.params["rg"])
+            return type_reply(call, type_name, call.params["rg"], resource_id(call, call.params["rest"]))
         _, resource = find(call, call.params["rest"], f"{type_name}/read")
+        arm_operations.observe(call.world, resource)
         return Reply(shape(resource))
 
     @service.route("PATCH", prefix + "/{rest:path}")
     async def patch(call: Call) -> Reply:
-        _, type_name, _ = split_path(call.params["rest"])
-        subscription, resource = find(call, call.params["rest"], f"{type_name}/write")
-        unknown = set(call.body) - {"tags"}
-        if unknown:
-            raise CloudError(
-                400, "InvalidRequestContent", f"Only tags can be changed, not {', '.join(sorted(unknown))}."
-            )
-        replace_tags(subscription, resource, call.body.get("tags") or {})
-        return Reply(shape(resource))
+        return patch_reply(call)
 
     @service.route("GET", "/subscriptions/{sub}/providers/{rest:path}")
     async def list_type(call: Call) -> Reply:

@@ -18,6 +18,7 @@ from sandbox.azure_properties import (
     Properties,
     address_properties,
     disk_properties,
+    firewall_properties,
     interface_properties,
     machine_properties,
     plain,
@@ -99,7 +100,7 @@ TYPES: list[AzureType] = [
         "Firewall",
         "afw-",
         1,
-        properties=plain(sku={"name": "AZFW_VNet", "tier": "Standard"}),
+        properties=firewall_properties,
     ),
     AzureType(
         "Microsoft.Network/virtualNetworkGateways",

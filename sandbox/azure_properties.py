@@ -124,6 +124,21 @@ def address_properties(_world: World, address: Resource) -> dict[str, Any]:
     }
 
 
+def firewall_properties(_world: World, firewall: Resource) -> dict[str, Any]:
+    """Of a firewall that is allocated: it has an address in its network; one without is deallocated."""
+    network = f"{firewall.id[: firewall.id.index('/providers/')]}/providers/Microsoft.Network"
+    place = {
+        "subnet": {"id": f"{network}/virtualNetworks/vnet-{firewall.location}/subnets/AzureFirewallSubnet"},
+        "publicIPAddress": {"id": f"{network}/publicIPAddresses/pip-{firewall.name}"},
+    }
+    return {
+        "provisioningState": "Succeeded",
+        "sku": {"name": "AZFW_VNet", "tier": "Standard"},
+        "threatIntelMode": "Alert",
+        "ipConfigurations": [{"name": "ipconfig1", "properties": place}],
+    }
+
+
 def disk_properties(_world: World, disk: Resource) -> dict[str, Any]:
     """Of a managed disk; one called `<vm>-osdisk` is attached."""
     properties: dict[str, Any] = {

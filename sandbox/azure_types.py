@@ -43,7 +43,7 @@ REGIONS = {
 
 _WORKLOADS = ("web", "data", "erp", "files", "identity", "shop", "backup", "analytics")
 _COST_CENTERS = ("1001", "1002", "2040", "3300")
-_EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
+EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 
 
 def home_region(subscription: Subscription) -> str:
@@ -70,7 +70,7 @@ def make_resource(world: World, subscription: Subscription, type_name: str, inde
         group=f"rg-{workload}-{environment}",
         name=_name(row, subscription, index),
         location=_location(subscription, home),
-        created=_EPOCH + timedelta(days=seed % 400, seconds=seed % 86_400),
+        created=EPOCH + timedelta(days=seed % 400, seconds=seed % 86_400),
         tags={
             "environment": environment,
             "workload": workload,

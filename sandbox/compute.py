@@ -13,6 +13,7 @@ from typing import Any
 from sandbox import arm_operations, arm_pages, arm_resources, arm_throttling, azure_types, scenarios
 from sandbox.arm_access import require
 from sandbox.arm_operations import Operation
+from sandbox.power import faults, requests, table
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Resource, Subscription, World
 
@@ -22,7 +23,9 @@ _READ = f"{azure_types.VM}/read"
 
 
 @dataclass(frozen=True)
-class _Verb:
+class Verb:
+    """What a power verb does to a machine."""
+
     during: str
     """Power state while it runs."""
     after: str
@@ -30,11 +33,11 @@ class _Verb:
     """Compute's name of the limit it counts against."""
 
 
-_VERBS = {
-    "start": _Verb("starting", "running", "UpdateVM"),
-    "restart": _Verb("running", "running", "UpdateVM"),
-    "powerOff": _Verb("stopping", "stopped", "UpdateVM"),
-    "deallocate": _Verb("deallocating", "deallocated", "DeleteVM"),
+VERBS = {
+    "start": Verb("starting", "running", "UpdateVM"),
+    "restart": Verb("running", "running", "UpdateVM"),
+    "powerOff": Verb("stopping", "stopped", "UpdateVM"),
+    "deallocate": Verb("deallocating", "deallocated", "DeleteVM"),
 }
 
 
@@ -44,7 +47,7 @@ def set_power(world: World, machine: Resource, power: str, at: datetime | None =
     Stopped or deallocated makes it Unavailable with context "Customer Initiated", running makes it Available.
     A machine without health stays without.
     """
-    machine.power = power
+    machine.power, machine.hibernated = power, False
     world.subscriptions[machine.subscription_id].version += 1
     now = at or world.clock.now()
     if machine.health is None or power not in ("running", "stopped", "deallocated"):
@@ -78,12 +81,15 @@ def instance_view(world: World, machine: Resource) -> dict[str, Any]:
 
 
 def statuses(world: World, machine: Resource) -> list[dict[str, str]]:
-    """Provisioning and power status, as every view of a virtual machine lists them."""
+    """Provisioning and power status, as every view of a virtual machine lists them; of a hibernated one that too."""
     power = machine.power or "unknown"
-    return [
+    rows = [
         _provisioned(world, machine),
         {"code": f"PowerState/{power}", "level": "Info", "displayStatus": f"VM {power}"},
     ]
+    if machine.hibernated:
+        rows.append({"code": "HibernationState/Hibernated", "level": "Info", "displayStatus": "VM hibernated"})
+    return rows
 
 
 def _provisioned(world: World, machine: Resource) -> dict[str, str]:
@@ -159,14 +165,14 @@ def add_routes(service: Service) -> None:
     async def view(call: Call) -> Reply:
         return Reply(instance_view(call.world, _machine(call, f"{azure_types.VM}/instanceView/read")))
 
-    for verb in _VERBS:
+    for verb in VERBS:
         _add_verb(service, verb)
 
 
 def _add_verb(service: Service, verb: str) -> None:
     @service.route("POST", f"{_PREFIX}/{{vm}}/{verb}")
-    async def act(call: Call) -> Reply:
-        return _act(call, verb)
+    async def post(call: Call) -> Reply:
+        return act(call, _machine(call, f"{azure_types.VM}/{verb}/action"), verb)
 
 
 def _list(call: Call, subscription: Subscription, group: str | None) -> Reply:
@@ -198,11 +204,22 @@ def _machine(call: Call, action: str) -> Resource:
     return machine
 
 
-def _act(call: Call, verb: str) -> Reply:
-    world, row = call.world, _VERBS[verb]
-    machine = _machine(call, f"{azure_types.VM}/{verb}/action")
-    subscription = world.subscriptions[machine.subscription_id]
-    arm_throttling.admit_compute(call, subscription, row.group, arm_throttling.VM_UPDATE, machine)
+def fault_names(verb: str, *, hibernate: bool) -> tuple[str, ...]:
+    """The names under which a failure may wait for a verb."""
+    if hibernate:
+        return ("pause", verb)
+    return {"start": ("start", "resume"), "restart": ("restart",)}.get(verb, (verb, "stop"))
+
+
+def check(call: Call, machine: Resource, verb: str) -> bool:
+    """What counts for machines and scale sets alike; true when a deallocation is to hibernate.
+
+    Raises CloudError 400 for an api-version that Compute does not know, 409 for a disabled subscription and for
+    hibernation where it is not enabled.
+    """
+    row = table.load()[azure_types.VM.lower()]
+    requests.check_version(call, row, row.actions["start"])
+    subscription = call.world.subscriptions[machine.subscription_id]
     if subscription.state == "Disabled":
         raise CloudError(
             409,
@@ -210,22 +227,39 @@ def _act(call: Call, verb: str) -> Reply:
             f"The subscription '{subscription.id}' is disabled and therefore marked as read only. "
             "You cannot perform any write actions on this subscription until it is re-enabled.",
         )
-    if arm_operations.running(world, machine) is not None:
-        raise CloudError(
-            409,
-            "Conflict",
-            "The request failed due to conflict with a concurrent request. To resolve it, please refer to "
-            "https://aka.ms/activitylog to get more details on the conflicting requests.",
-        )
-    before = machine.power or "running"
-    if verb == "restart" and before in ("stopped", "deallocated"):
-        raise CloudError(409, "OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
-    if call.query.get("hibernate", "").lower() == "true":
+    hibernate = verb == "deallocate" and call.query.get("hibernate", "").lower() == "true"
+    if hibernate and not (machine.properties.get("additionalCapabilities") or {}).get("hibernationEnabled"):
         raise CloudError(
             409,
             "OperationNotAllowed",
             "The Hibernate-Deallocate Operation cannot be performed on a VM that does not have hibernation enabled.",
         )
+    return hibernate
+
+
+def not_running() -> CloudError:
+    """The refusal of what needs a running machine."""
+    return CloudError(409, "OperationNotAllowed", "The operation requires the VM to be running (or set to run).")
+
+
+def act(call: Call, machine: Resource, verb: str) -> Reply:
+    """Begin a power verb on a machine, or on an instance of a scale set.
+
+    Raises what `check` raises, CloudError 409 for a busy machine or one that does not run where it must, and the
+    failure that was put on it.
+    """
+    world, row = call.world, VERBS[verb]
+    subscription = world.subscriptions[machine.subscription_id]
+    arm_throttling.admit_compute(call, subscription, row.group, arm_throttling.VM_UPDATE, machine)
+    hibernate = check(call, machine, verb)
+    fault = faults.take(machine, *fault_names(verb, hibernate=hibernate))
+    if fault is not None and fault.status is not None:
+        raise fault.refuse()
+    if arm_operations.running(world, machine) is not None:
+        raise faults.busy()
+    before, slept = machine.power or "running", machine.hibernated
+    if (verb == "restart" or hibernate) and before in ("stopped", "deallocated"):
+        raise not_running()
     after = before if verb == "powerOff" and before == "deallocated" else row.after
 
     def finish(operation: Operation) -> None:
@@ -235,11 +269,17 @@ def _act(call: Call, verb: str) -> Reply:
             machine.power = before
             if succeeded:
                 set_power(world, machine, after, operation.ended)
+                machine.hibernated = hibernate or (slept and after == before)
             subscription.version += 1
 
     machine.power = row.during if after != before else before
     subscription.version += 1
-    error = machine.faults.pop(verb, None)
-    if error is None and verb in ("deallocate", "powerOff"):
-        error = machine.faults.pop("stop", None)
-    return arm_operations.begin(call, machine, provider=_PROVIDER, verb=verb, error=error, finish=finish)
+    return arm_operations.begin(
+        call,
+        machine,
+        provider=_PROVIDER,
+        verb=verb,
+        error=fault.error if fault is not None else None,
+        canceled=fault is not None and fault.canceled,
+        finish=finish,
+    )

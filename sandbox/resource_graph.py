@@ -168,6 +168,8 @@ def _rows(world: World, query: Query, subscriptions: list[Subscription]) -> list
 def _source(world: World, table: str, subscription: Subscription) -> Iterator[Row]:
     if table == "resources":
         for resource in subscription.resources.values():
+            if not resource.listed:
+                continue
             yield _resource_row(world, subscription, resource)
     elif table == "resourcecontainers":
         yield from _container_rows(subscription)

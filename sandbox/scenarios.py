@@ -1,4 +1,4 @@
-"""The worlds that `POST /_sandbox/reset` makes: default, empty, outage, scale.
+"""The worlds that `POST /_sandbox/reset` makes: default, empty, outage, scale, actions.
 
 The same scenario, size and seed give the same world; times are relative to the moment of the reset.
 """
@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from sandbox import azure_types, cast, service_issues
+from sandbox.arm_access import CONTRIBUTOR
 from sandbox.azure_properties import DISK, NIC, PUBLIC_IP, VM
 from sandbox.directory import GLOBAL_ADMINISTRATOR
+from sandbox.power import estate, table
 from sandbox.wire import CloudError
 from sandbox.world import Cloud, Health, Resource, Subscription, Tenant, World
 
@@ -125,7 +127,12 @@ def customer_stop(when: datetime) -> Health:
 
 
 def add_resource(world: World, subscription: Subscription, type_name: str) -> Resource:
-    """One more resource of a type, under the first name that is free; a virtual machine with its companions."""
+    """One more resource of a type, under the first name that is free; a virtual machine with its companions.
+
+    Types of the table of power actions that no customer of the other worlds owns come with their parents.
+    """
+    if type_name.lower() not in azure_types.BY_NAME:
+        return estate.add(world, subscription, table.load()[type_name.lower()])
     made = (azure_types.make_resource(world, subscription, type_name, index) for index in count())
     resource = next(row for row in made if row.id.lower() not in subscription.resources)
     if resource.type == VM:
@@ -266,6 +273,18 @@ def _outage(world: World, size: Size) -> None:
     service_issues.begin(world, region, since)
 
 
+def _actions(world: World, size: Size) -> None:
+    """The default world, and a subscription of Contoso's with one resource of every type that can be acted on."""
+    _default(world, size)
+    contoso = next(tenant for tenant in world.tenants.values() if tenant.name == "Contoso")
+    everything = cast.add_subscription(world, contoso, "Contoso Everything")
+    automation = cast.principal_id(world, contoso, "automation")
+    cast.assign(world, everything, automation, "ServicePrincipal", CONTRIBUTOR)
+    for row in table.load().values():
+        if not any(resource.type == row.type for resource in everything.resources.values()):
+            estate.add(world, everything, row)
+
+
 def _scale(world: World, size: Size) -> None:
     """Customers of equal size; subscriptions and resources are dealt out evenly, types by their usual share."""
     if not 1 <= size.tenants <= size.subscriptions:
@@ -296,5 +315,6 @@ SCENARIOS: dict[str, Callable[[World, Size], None]] = {
     "empty": _empty,
     "outage": _outage,
     "scale": _scale,
+    "actions": _actions,
 }
 """Scenario name -> what it adds to a new world."""

@@ -333,7 +333,7 @@ def main() -> None:
     parser.add_argument(
         "--world",
         default="default",
-        choices=["default", "empty", "outage"],
+        choices=["default", "empty", "outage", "actions"],
         help="empty: the clients are there, but nothing is connected yet",
     )
     parser.add_argument(

@@ -22,6 +22,9 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.world import Cloud, Fault, World
 
+_LOGGED_BODY = 4096
+"""Bytes; longer bodies are not kept in the request log."""
+
 
 class CloudError(Exception):
     """A refusal in the cloud's own words. `extra` is merged into the service's error object."""
@@ -115,6 +118,7 @@ class Service:
     with `anonymous=True` skip it. `throttle` (may be None) is called after it and raises CloudError 429.
     `headers` gives extra response headers of every answer (request ids, quota). `simulated` False is for what is no
     part of Microsoft's cloud (control API, receivers): no faults, no latency, no row in the request log.
+    `log_bodies`: rows of the request log carry small JSON bodies; for services whose bodies hold no secret.
     """
 
     def __init__(
@@ -129,8 +133,9 @@ class Service:
         headers: Callable[[Call], dict[str, str]] | None = None,
         not_found: Callable[[Call], CloudError] | None = None,
         simulated: bool = True,
+        log_bodies: bool = False,
     ) -> None:
-        self.cloud, self.name, self.simulated = cloud, name, simulated
+        self.cloud, self.name, self.simulated, self.log_bodies = cloud, name, simulated, log_bodies
         self.hosts = [re.compile(h, re.IGNORECASE) for h in hosts]
         self.authenticate, self.throttle, self.shape, self.headers = authenticate, throttle, shape, headers
         self.not_found = not_found or (
@@ -269,8 +274,18 @@ class Service:
                 "clientRequestId": call.headers.get("x-ms-client-request-id") or call.headers.get("client-request-id"),
                 "correlationId": call.headers.get("x-ms-correlation-request-id"),
                 "at": self.cloud.clock.now().isoformat(),
+                **({"body": body} if (body := self._shown_body(call)) is not None else {}),
             }
         )
+
+    def _shown_body(self, call: Call) -> Any:
+        """The JSON body of a request that changes something; None where the service's bodies are not logged."""
+        if not self.log_bodies or call.method == "GET" or not 0 < len(call.raw_body) <= _LOGGED_BODY:
+            return None
+        try:
+            return json.loads(call.raw_body)
+        except ValueError:
+            return None
 
 
 class Disconnect(Exception):

@@ -146,9 +146,14 @@ class Resource:
     health_history: list[Health] = field(default_factory=list)
     """Newest first, the current one included."""
     power: str | None = None
-    """For virtual machines: running, stopped, deallocated, starting, stopping, deallocating."""
-    faults: dict[str, dict[str, str]] = field(default_factory=dict)
-    """verb -> {code, message}: the long-running operation ends Failed with it."""
+    """For virtual machines: running, stopped, deallocated, starting, stopping, deallocating. For other types whose
+    properties do not show the run state: that state in their own words."""
+    hibernated: bool = False
+    """A deallocated virtual machine whose memory is saved."""
+    listed: bool = True
+    """Resource Manager's list and Resource Graph return it; False for children that only their parent's list has."""
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """verb -> {code, message, status?, canceled?}: its next action is refused, or ends Failed or Canceled with it."""
 
 
 @dataclass

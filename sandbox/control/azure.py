@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sandbox import action_groups, azure_types, cast, scenarios
+from sandbox import action_groups, azure_types, cast, scale_sets, scenarios
 from sandbox.control.routes import Routes, fields, snake
+from sandbox.power import faults, states, table
 from sandbox.wire import Call, CloudError, Reply
 from sandbox.world import Health, Resource, Subscription, World
 
@@ -42,23 +43,31 @@ async def health(call: Call) -> Reply:
 
 @routes.route("PUT", "/resources")
 async def resources(call: Call) -> Reply:
-    """Delete a resource, switch a machine, or fail operations: `{resourceId, deleted?, power?, fault?}`."""
-    body = fields(call, "resourceId deleted power fault")
+    """Delete a resource, switch it, or fail its next action: `{resourceId, deleted?, power?, state?, fault?}`.
+
+    `power` is a virtual machine's; `state` is the run state of any other type, in the type's own words.
+    """
+    body = fields(call, "resourceId deleted power state fault")
     resource = _resource(call, body)
     subscription = call.world.subscriptions[resource.subscription_id]
     if fault := body.get("fault"):
-        resource.faults[fault["verb"]] = {
-            "code": fault.get("code", "InternalExecutionError"),
-            "message": fault.get("message", "An internal execution error occurred. Please retry later."),
-        }
+        faults.put(resource, fault)
     if "power" in body:
         if resource.power is None or body["power"] not in POWER_STATES:
             raise CloudError(400, "BadPower", f"A virtual machine is one of {', '.join(POWER_STATES)}.")
-        resource.power = body["power"]
+        resource.power, resource.hibernated = body["power"], False
         now = call.cloud.clock.now()
         running, before = body["power"] in ("running", "starting"), resource.health
         call.world.set_health(resource, scenarios.available(resource, now) if running else scenarios.customer_stop(now))
         action_groups.tell(call.cloud, resource, before)
+    if "state" in body:
+        row = table.load().get(resource.type.lower())
+        if row is None or resource.type == azure_types.VM:
+            raise CloudError(400, "BadState", f"'{resource.type}' has no run state to be set.")
+        targets = scale_sets.instances(call.world, resource) if resource.type == scale_sets.TYPE else [resource]
+        for target in targets:
+            states.write(call.world, row, target, body["state"])
+        states.tell_health(call.world, row, resource, None)
     if body.get("deleted"):
         del subscription.resources[resource.id.lower()]
     subscription.version += 1
@@ -70,7 +79,7 @@ async def add_resource(call: Call) -> Reply:
     """Make one more resource: `{subscriptionId, type}`; 201 with its id."""
     body = fields(call, "subscriptionId type")
     subscription = _subscription(call, str(body["subscriptionId"]))
-    if body["type"].lower() not in azure_types.BY_NAME:
+    if body["type"].lower() not in {*azure_types.BY_NAME, *table.load()}:
         raise CloudError(400, "BadType", f"No resource can be made of type '{body['type']}'.")
     resource = scenarios.add_resource(call.world, subscription, body["type"])
     return Reply({"resourceId": resource.id, "type": resource.type}, 201)

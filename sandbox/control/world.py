@@ -103,7 +103,7 @@ async def clear_faults(call: Call) -> Reply:
 
 @routes.route("GET", "/requests")
 async def requests(call: Call) -> Reply:
-    """What arrived since number `since`, of one `service` or all, oldest first."""
+    """What arrived since number `since`, of one `service` or all, oldest first; bodies of Resource Manager's only."""
     since, wanted = int(call.query.get("since", "0")), call.query.get("service")
     rows = [r for r in call.cloud.requests if r["n"] > since and wanted in (None, r["service"])]
     return Reply({"requests": rows, "last": call.cloud.request_count})
@@ -174,7 +174,7 @@ def _subscriptions(world: World, tenant: Tenant, resources: bool) -> list[dict[s
             "id": subscription.id,
             "name": subscription.name,
             "access": _access(world, tenant, subscription_id),
-            "resourceCount": len(subscription.resources),
+            "resourceCount": sum(one.listed for one in subscription.resources.values()),
         }
         if resources:
             row["resources"] = [

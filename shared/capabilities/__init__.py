@@ -1,6 +1,6 @@
 """What can be done to an ARM resource type, as data: one row per type and verb.
 
-A module of this package with `ROWS` is found by being here. Everything else is a pure look-up.
+A module of this package with `TYPES` is found by being here. Everything else is a pure look-up.
 """
 
 from __future__ import annotations
@@ -8,17 +8,35 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from dataclasses import dataclass
+from typing import Any
 
-from shared.capabilities.model import VERBS, Capability, Verb
+from shared.capabilities.model import VERBS, Capability, ResourceType, Verb, rows
+from shared.capabilities.run_state import concerns, state_of
 
-__all__ = ["VERBS", "Answer", "Capability", "Verb", "answers", "find", "offered", "refusal"]
+__all__ = [
+    "VERBS",
+    "Answer",
+    "Capability",
+    "Verb",
+    "answers",
+    "below",
+    "every",
+    "find",
+    "known",
+    "offered",
+    "refusal",
+    "state_of",
+]
+
+UNSURE = (None, "unknown", "mixed")
+"""Run states in which nothing is refused: Azure then decides."""
 
 
 def _load() -> dict[tuple[str, str], Capability]:
     found: dict[tuple[str, str], Capability] = {}
     for module in pkgutil.iter_modules(__path__):
-        rows: tuple[Capability, ...] = getattr(importlib.import_module(f"{__name__}.{module.name}"), "ROWS", ())
-        for row in rows:
+        types: tuple[ResourceType, ...] = getattr(importlib.import_module(f"{__name__}.{module.name}"), "TYPES", ())
+        for row in (row for kind in types for row in rows(kind)):
             key = (row.type.lower(), row.verb)
             if key in found:
                 raise TypeError(f"{row.type} {row.verb} is described twice")
@@ -27,6 +45,9 @@ def _load() -> dict[tuple[str, str], Capability]:
 
 
 _ROWS = _load()
+_BY_TYPE: dict[str, list[Capability]] = {}
+for _row in _ROWS.values():
+    _BY_TYPE.setdefault(_row.type.lower(), []).append(_row)
 
 
 @dataclass(frozen=True)
@@ -36,8 +57,15 @@ class Answer:
     verb: Verb
     available: bool
     operation_name: str = ""
+    label: str = ""
+    """The honest name of what Azure does."""
     reason: str = ""
     effect: str = ""
+    confirmation: str = ""
+    """Why `confirm: true` is asked for; empty when it is not."""
+    instances: str = ""
+    """Whether instances may (`optional`) or must (`one`, `some`) be named."""
+    note: str = ""
 
 
 def find(resource_type: str, verb: str) -> Capability | None:
@@ -45,35 +73,63 @@ def find(resource_type: str, verb: str) -> Capability | None:
     return _ROWS.get((resource_type.lower(), verb))
 
 
-def refusal(resource_type: str, verb: str, power_state: str | None) -> str:
-    """Why a verb cannot be done to a resource in that power state (None: unknown); empty when it can."""
+def known(resource_type: str) -> Capability | None:
+    """Any row of a type, for what all its rows share: how its run state is read. None: nothing can be done to it."""
+    return next(iter(_BY_TYPE.get(resource_type.lower(), [])), None)
+
+
+def below(resource_type: str) -> list[str]:
+    """The types that lie under a type and can be acted upon."""
+    above = f"{resource_type.lower()}/"
+    return [same[0].type for kind, same in _BY_TYPE.items() if kind.startswith(above)]
+
+
+def every() -> list[Capability]:
+    """All rows."""
+    return list(_ROWS.values())
+
+
+def refusal(resource_type: str, verb: str, run_state: str | None, resource: Any = None) -> str:
+    """Why a verb cannot be done to a resource in that run state (None: unknown); empty when it can.
+
+    `resource` is what Azure answered when the state was read, if it was.
+    """
     row = find(resource_type, verb)
     if row is None:
-        return f"Azure has no action to {verb} a resource of type {resource_type}, or it is not offered yet."
-    if row.unavailable:
-        return row.unavailable
-    if power_state in (None, "unknown") or power_state in row.allowed_from:
+        return f"Azure has no action to {verb} a resource of type {resource_type}."
+    if row.only is not None and resource is not None and not concerns(row.only, resource):
+        return row.only.otherwise
+    if run_state in UNSURE or run_state in row.allowed_from:
         return ""
-    return f"It is {power_state} now; {verb} works when it is {' or '.join(sorted(row.allowed_from))}."
+    return f"It is {run_state} now; {row.label} works when it is {' or '.join(sorted(row.allowed_from))}."
 
 
-def answers(resource_type: str, power_state: str | None) -> list[Answer]:
+def answers(resource_type: str, run_state: str | None, resource: Any = None) -> list[Answer]:
     """All five verbs, in their fixed order."""
     result = []
     for verb in VERBS:
-        row, reason = find(resource_type, verb), refusal(resource_type, verb, power_state)
+        row, reason = find(resource_type, verb), refusal(resource_type, verb, run_state, resource)
+        if row is None:
+            result.append(Answer(verb, available=False, label=verb.capitalize(), reason=reason))
+            continue
         result.append(
             Answer(
                 verb=verb,
                 available=not reason,
-                operation_name=row.operation_name if row else "",
+                operation_name=row.operation_name,
+                label=row.label,
                 reason=reason,
-                effect=row.effect if row else "",
+                effect=row.effect,
+                confirmation=row.confirmation,
+                instances=row.instances,
+                note=row.note,
             )
         )
     return result
 
 
-def offered(resource_type: str, power_state: str | None) -> list[str]:
+def offered(resource_type: str, run_state: str | None) -> list[str]:
     """The verbs that can be done now, in their fixed order."""
-    return [verb for verb in VERBS if not refusal(resource_type, verb, power_state)]
+    if resource_type.lower() not in _BY_TYPE:
+        return []
+    return [verb for verb in VERBS if not refusal(resource_type, verb, run_state)]

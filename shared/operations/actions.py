@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Any
 
 from shared import audit, capabilities, connections, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
-from shared.capabilities import Answer
-from shared.capabilities.compute import VIRTUAL_MACHINE
-from shared.devices import Shown
-from shared.errors import Conflict, MicrosoftError, NeedsConsent, PreconditionFailed
+from shared.capabilities import Answer, Capability, requests
+from shared.capabilities.edge import ARC_MACHINE
+from shared.devices import Device, Shown
+from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, PreconditionFailed
 from shared.jobs import FollowOperation
-from shared.microsoft import compute
-from shared.operations.records import GUARDS, Guard, Plan
+from shared.microsoft.identity import TenantCredential
+from shared.operations import azure
+from shared.operations.children import locate
+from shared.operations.records import GUARDS, KEPT, Guard, Plan
 from shared.progress import TERMINAL, Operation
 
 LOOK_SECONDS = 10
@@ -23,14 +28,30 @@ GUARD_WITHOUT_OPERATION = timedelta(minutes=5)
 """A guard that names no operation by then was left by a request that died."""
 
 
-async def answers(app: App, found: Shown) -> list[Answer]:
-    """All five verbs for a device as it is now."""
+@dataclass(frozen=True)
+class _Sight:
+    """What an action would be done to, and how it is now. `rights` None: not asked, or not told."""
+
+    resource_type: str
+    resource_id: str
+    state: str | None
+    answer: Any = None
+    rights: list[dict[str, list[str]]] | None = None
+
+
+async def answers(app: App, found: Shown, child: str = "") -> list[Answer]:
+    """All five verbs for a device, or a child of it, as it is now. Raises InvalidInput for what is no child."""
     device = found.device
-    rows = capabilities.answers(device.type, await _present_state(app, found))
-    why = await _busy(app, device.id)
-    if not why:
-        return rows
-    return [Answer(row.verb, False, row.operation_name, why, row.effect) if row.available else row for row in rows]
+    sight = await _look(app, found, child, rights=True)
+    busy = await _busy(app, device.id)
+    result = []
+    for answer in capabilities.answers(sight.resource_type, sight.state, sight.answer):
+        row = capabilities.find(sight.resource_type, answer.verb)
+        why = ""
+        if answer.available and row is not None:
+            why = busy or await _nothing_kept(app, device, row) or _not_permitted(row, sight)
+        result.append(replace(answer, available=False, reason=why) if why else answer)
+    return result
 
 
 async def start(
@@ -43,19 +64,26 @@ async def start(
     reason: str | None = None,
     ticket_number: str | None = None,
     request_id: str = "",
+    instances: Sequence[str] = (),
+    child: str = "",
 ) -> Operation:
     """Store an action and put it in line; nothing has been sent to Azure when this returns.
 
-    Raises Conflict when type or state do not allow it, another operation runs on the device, or `confirm` is missing.
+    `instances` names those of a scale set or a cluster, `child` what lies under the device. Raises Conflict when type
+    or state do not allow it, another operation runs on the device, or `confirm` is missing, and InvalidInput when
+    instances or child do not fit.
     """
     device, place = found.device, found.place
-    state = await _present_state(app, found)
-    row = capabilities.find(device.type, verb)
-    why = capabilities.refusal(device.type, verb, state)
-    if why or row is None:
+    sight = await _look(app, found, child)
+    row = capabilities.find(sight.resource_type, verb)
+    why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
+    if row is None or why or (why := await _nothing_kept(app, device, row)):
         raise Conflict(why, code="actionNotAvailable", target=verb)
-    if row.needs_confirmation and not confirm:
-        raise Conflict(f"{row.effect} Send confirm: true to do it.", code="confirmationRequired", target="confirm")
+    if wrong := requests.missing(row, instances):
+        raise InvalidInput(wrong, target="instances")
+    if row.needs_confirmation and not confirm and not (row.instances == "optional" and instances):
+        said = f"{row.effect} {row.confirmation} Send confirm: true to do it."
+        raise Conflict(said, code="confirmationRequired", target="confirm")
     if place.subscription.access == "none":
         raise Conflict(place.not_polled or "Nothing lets us act on this subscription.", code="noAzureAccess")
     guard = await _guard(app, device.id)
@@ -63,11 +91,13 @@ async def start(
         plan = Plan(
             verb=row.verb,
             device_id=device.id,
-            resource_id=device.resource_id,
-            resource_type=device.type,
+            resource_id=sight.resource_id,
+            resource_type=sight.resource_type,
             subscription_id=device.subscription_id,
             tenant_id=device.tenant_id,
             asked_by=caller.name,
+            child=child,
+            instances=list(instances),
         )
         operation = await progress.start(
             app,
@@ -93,7 +123,7 @@ async def start(
             ticket_number=ticket_number,
             request_id=request_id,
             operationId=operation.id,
-            resourceId=device.resource_id,
+            resourceId=sight.resource_id,
         )
         await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
     except BaseException:
@@ -120,21 +150,63 @@ async def _withdraw(app: App, operation: Operation) -> None:
     )
 
 
-async def _present_state(app: App, found: Shown) -> str | None:
-    """The power state now, asked of Azure: the stored one, which must do otherwise, may be a quarter of an hour old."""
+async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False) -> _Sight:
+    """The resource now, asked of Azure: the stored state, which must do otherwise, may be a quarter of an hour old."""
     device, place = found.device, found.place
-    if device.type.lower() != VIRTUAL_MACHINE.lower() or place.tenant is None or place.subscription.access == "none":
-        return device.power_state
+    stored = _Sight(device.type, device.resource_id, device.power_state)
+    if child:
+        stored = _Sight(*locate(device.type, device.resource_id, child), None)
+    of_arc = stored.resource_type.lower() == ARC_MACHINE
+    if place.tenant is None or place.subscription.access == "none":
+        return stored
+    if capabilities.known(stored.resource_type) is None and not of_arc:
+        return stored
     credential = await tenants.arm_credential(app, place.tenant, place.subscription)
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            return await compute.power_state(app.settings, app.transport.azure, credential, device.resource_id)
+            kind, resource_id = await azure.target(app, credential, stored.resource_type, stored.resource_id)
+            row = capabilities.known(kind)
+            if row is None:
+                return stored
+            now, held = await asyncio.gather(
+                azure.present(app, credential, row, resource_id),
+                _rights(app, credential, resource_id) if rights else _nothing(),
+            )
+            return _Sight(kind, resource_id, now.state, now.answer, held)
     except NeedsConsent as error:
         await connections.needs_consent(app, place.tenant.connection_id, error)
-        return device.power_state
+        return stored
     except (MicrosoftError, TimeoutError):
         # Looking is a courtesy: the action itself meets the same refusal, and its operation tells it.
-        return device.power_state
+        return stored
+
+
+async def _rights(app: App, credential: TenantCredential, resource_id: str) -> list[dict[str, list[str]]] | None:
+    """What we may do on the resource; None where Azure does not say."""
+    try:
+        return await azure.permissions(app, credential, resource_id)
+    except NeedsConsent:
+        raise
+    except MicrosoftError:
+        return None
+
+
+async def _nothing() -> None:
+    return None
+
+
+def _not_permitted(row: Capability, sight: _Sight) -> str:
+    """Why Azure would refuse; empty when it would not, or nobody knows."""
+    if sight.rights is None or azure.allows(sight.rights, row.rbac_action):
+        return ""
+    return f"The application may not {row.rbac_action} on {sight.resource_id}. Give it a role with that action there."
+
+
+async def _nothing_kept(app: App, device: Device, row: Capability) -> str:
+    """Why what another action took away cannot be put back; empty when it can, or nothing is to be."""
+    if not row.restores or await app.tables.get(KEPT, device.subscription_id, device.id) is not None:
+        return ""
+    return azure.NOTHING_KEPT
 
 
 async def _busy(app: App, device_id: str) -> str:

@@ -1,6 +1,6 @@
 """Carrying an action out: one queue job per step, each one request to Azure, so that a killed worker loses nothing.
 
-queued -> sending (stored before the request leaves) -> following (Azure's status URL) -> verifying (the machine's own
+queued -> sending (stored before the request leaves) -> following (Azure's status URL) -> verifying (the resource's own
 state) -> an end. A job that must wait stores where it stands and puts its successor in line.
 """
 
@@ -15,9 +15,9 @@ from shared.app import App
 from shared.devices import listing, places
 from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
 from shared.jobs import Announce, ApplyEvents, FollowOperation, PollSubscription
-from shared.microsoft import compute
+from shared.microsoft.arm_actions import Progress, Unanswered
 from shared.microsoft.identity import TenantCredential
-from shared.operations import planned
+from shared.operations import azure, planned
 from shared.operations.records import GUARDS, Failure, Plan, plan_of
 from shared.progress import OPERATIONS, TERMINAL, Operation, Status
 
@@ -30,7 +30,10 @@ PATIENCE = timedelta(minutes=30)
 DEADLINE = timedelta(hours=2)
 """How long an accepted action may take. Compute's own limit is well below."""
 CHECK_SECONDS, CHECKS = 5, 12
-"""How often, and how long apart, the machine's state is read until it is what the action leads to."""
+"""How often, and how long apart, the state is read until it is what the action leads to, once Azure said it is done."""
+SLOW_CHECK_SECONDS, SLOW_CHECKS = 30, 240
+"""And after these where Azure only took it, and nothing but the state tells: two hours."""
+FORBIDDEN = 403
 NOT_THERE = 404
 CONFLICT = 409
 
@@ -72,27 +75,27 @@ async def run(app: App, job: FollowOperation) -> None:
 
 
 async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
+    row = _capability(plan)
+    # A token first: a sign-in that fails is no lost answer. Then what the request is made of, which changes nothing.
+    await credential.get_token(f"{app.settings.resources['arm']}/.default")
+    request = await azure.prepare(app, credential, row, plan)
     plan = plan.changed(
         phase="sending",
         attempts=plan.attempts + 1,
         request_id=str(uuid.uuid4()),
         sending_until=app.clock.now() + SENDING,
     )
-    # A token first: a sign-in that fails is no lost answer.
-    await credential.get_token(f"{app.settings.resources['arm']}/.default")
     # Known before Azure is asked: the machine may be seen away sooner than the answer comes.
-    work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
-    await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
+    if not plan.child:
+        work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
+        await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
     claimed = await _store(app, operation, plan)
     if claimed is None:
         return
-    name = _capability(plan).operation_name
     try:
-        begun = await compute.begin(
-            app.settings, app.transport.azure, credential, plan.resource_id, name, plan.request_id
-        )
-    except compute.Unanswered:
-        if _capability(plan).repeatable and plan.attempts <= len(SEND_BACK_OFF):
+        begun = await azure.begin(app, credential, row, plan, request)
+    except Unanswered:
+        if row.repeatable and plan.attempts <= len(SEND_BACK_OFF):
             await _store_and_wait(app, claimed, plan.changed(phase="queued"), SEND_BACK_OFF[plan.attempts - 1])
         else:
             await _lost(app, claimed, plan)
@@ -107,7 +110,7 @@ async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCr
             # An earlier sending was taken after all, and this one met it at work.
             await _lost(app, claimed, plan)
             return
-        await _end(app, claimed, plan, "failed", _failure(error))
+        await _end(app, claimed, plan, "failed", _failure(error, row, plan))
         return
     await _advance(app, claimed, plan, begun)
 
@@ -116,37 +119,64 @@ async def _follow(app: App, operation: Operation, plan: Plan, credential: Tenant
     if app.clock.now() - operation.created_at > DEADLINE:
         await _lost(app, operation, plan)
         return
-    name = _capability(plan).operation_name
-    step = await compute.follow(app.settings, app.transport.azure, credential, plan.resource_id, name, plan.token)
+    step = await azure.follow(app, credential, _capability(plan), plan)
     await _advance(app, operation, plan, step)
 
 
-async def _advance(app: App, operation: Operation, plan: Plan, step: compute.Progress) -> None:
+async def _advance(app: App, operation: Operation, plan: Plan, step: Progress) -> None:
     if step.error is not None:
-        await _end(app, operation, plan, "failed", Failure(**step.error))
+        await _end(app, operation, plan, "canceled" if step.canceled else "failed", Failure(**step.error))
         return
     plan = plan.changed(
-        phase="verifying" if step.finished else "following", token=step.token, percent=step.percent, checks=0
+        phase="verifying" if step.finished else "following",
+        token=step.token,
+        percent=step.percent,
+        untold=step.untold,
+        checks=0,
     )
     await _store_and_wait(app, operation, plan, 0 if step.finished else step.delay)
 
 
 async def _verify(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
-    """Believe the machine, not the receipt."""
+    """Believe the resource, not the receipt."""
     row = _capability(plan)
-    state = await compute.power_state(app.settings, app.transport.azure, credential, plan.resource_id)
-    if state == row.ends_in and not (plan.lost and not row.repeatable):
+    followed = row.ends == "followed" and not plan.untold
+    state = (await azure.present(app, credential, row, plan.resource_id)).state
+    proved = _tells(row, plan) and state == row.ends_in
+    reached = (proved and row.repeatable) if plan.lost else (proved or not _tells(row, plan))
+    if reached:
         await _end(app, operation, plan, "succeeded", None, state)
         return
-    if plan.checks < CHECKS and state != row.ends_in:
-        await _store_and_wait(app, operation, plan.changed(checks=plan.checks + 1), CHECK_SECONDS)
+    if not proved and plan.checks < CHECKS + (0 if followed or plan.lost else SLOW_CHECKS):
+        wait = CHECK_SECONDS if plan.checks < CHECKS else SLOW_CHECK_SECONDS
+        await _store_and_wait(app, operation, plan.changed(checks=plan.checks + 1), wait)
         return
+    if state == "unknown" and followed and not plan.lost:
+        # The resource says nothing that could be held against Azure's own verdict.
+        await _end(app, operation, plan, "succeeded", None, state)
+        return
+    late = app.clock.now() - operation.created_at > DEADLINE
     if plan.lost:
-        said = f"Azure's answer was lost. The machine is {state} now; whether the action was done cannot be known."
-        await _end(app, operation, plan, "outcomeUnknown", Failure(code="outcomeUnknown", message=said), state)
+        code, why = ("timedOut", "It took too long.") if late else ("outcomeUnknown", "Azure's answer was lost.")
+        said = f"{why} The resource is {state} now; whether the action was done cannot be known."
+        await _end(app, operation, plan, "outcomeUnknown", Failure(code=code, message=said), state)
         return
-    said = f"Azure reported success, but the machine is {state} and not {row.ends_in}."
-    await _end(app, operation, plan, "failed", Failure(code="stateNotReached", message=said), state)
+    said = f"Azure {'reported success' if followed else 'took it'}, but the resource is {state} and not {row.ends_in}."
+    await _end(
+        app, operation, plan, "failed", Failure(code="timedOut" if late else "stateNotReached", message=said), state
+    )
+
+
+def _tells(row: capabilities.Capability, plan: Plan) -> bool:
+    """Whether the run state says anything of what was done: not of some instances, nor of a job that comes and goes."""
+    return bool(row.ends_in) and not plan.instances
+
+
+def _proof(row: capabilities.Capability, plan: Plan, state: str) -> str:
+    """What shows that it was done. acceptance: Azure took it, and nothing can be asked for its end."""
+    if _tells(row, plan) and state == row.ends_in and row.ends_in not in row.allowed_from:
+        return "state"
+    return "operation" if row.ends == "followed" and not plan.untold and not plan.lost else "acceptance"
 
 
 async def _lost(app: App, operation: Operation, plan: Plan) -> None:
@@ -172,17 +202,22 @@ async def _refused(app: App, operation: Operation, plan: Plan, error: MicrosoftE
 async def _stuck(app: App, operation: Operation, plan: Plan, error: MicrosoftError) -> None:
     """No way on: it failed when it was never taken, else nobody knows (a machine that is gone is a failure)."""
     unknown = plan.phase != "queued" and error.status != NOT_THERE
-    await _end(app, operation, plan, "outcomeUnknown" if unknown else "failed", _failure(error))
+    failure = _failure(error, _capability(plan), plan)
+    await _end(app, operation, plan, "outcomeUnknown" if unknown else "failed", failure)
 
 
 async def _end(
     app: App, operation: Operation, plan: Plan, status: Status, failure: Failure | None, power_state: str | None = None
 ) -> None:
     result: dict[str, Any] = {"deviceId": plan.device_id}
+    if plan.child:
+        result["child"] = plan.child
     if plan.request_id:
         result["clientRequestId"] = plan.request_id
     if power_state is not None:
         result["powerState"] = power_state
+        if status == "succeeded":
+            result["provenBy"] = _proof(_capability(plan), plan, power_state)
     await audit.record(
         app,
         operation.created_by,
@@ -214,6 +249,8 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
     guard = await app.tables.get(GUARDS, "device", plan.device_id)
     if guard is not None and guard.operation_id == operation.id:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
+    if operation.status == "succeeded":
+        await azure.put_back(app, plan)
     begun = await planned.end(
         app, plan.device_id, plan.subscription_id, operation.id, operation.last_updated_at, done=_done(operation, plan)
     )
@@ -314,5 +351,8 @@ def _capability(plan: Plan) -> capabilities.Capability:
     return row
 
 
-def _failure(error: MicrosoftError) -> Failure:
-    return Failure(code=error.remote_code or error.code, message=error.message, fix=error.fix)
+def _failure(error: MicrosoftError, row: capabilities.Capability, plan: Plan) -> Failure:
+    fix = error.fix
+    if error.status == FORBIDDEN:
+        fix = f"Give the application a role with {row.rbac_action} on {plan.resource_id}, or on what it lies in."
+    return Failure(code=error.remote_code or error.code, message=error.message, fix=fix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -25,6 +25,10 @@ class Plan(Record):
     tenant_id: str
     asked_by: str = ""
     """Name of who asked."""
+    child: str = ""
+    """Path below the device's resource, when it is done to a child of the device."""
+    instances: list[str] = Field(default_factory=list)
+    """Of a scale set or a cluster, those it is done to; none: all of them."""
     phase: Phase = "queued"
     attempts: int = 0
     """How often it was sent."""
@@ -37,6 +41,8 @@ class Plan(Record):
     percent: int | None = None
     checks: int = 0
     """How often the machine's state was read in vain since Azure said it was done."""
+    untold: bool = False
+    """Azure took it and gave nothing to follow."""
     lost: bool = False
     """Azure's own verdict can no longer be had; only the machine's state can be read."""
 
@@ -59,6 +65,17 @@ class Guard(Record):
 
 
 GUARDS = Kind("OperationGuards", Guard, lambda g: ("device", g.device_id))
+
+
+class Kept(Record):
+    """What an action took away from a resource, so that the opposite one can put it back."""
+
+    device_id: str
+    subscription_id: str
+    value: Any
+
+
+KEPT = Kind("KeptSettings", Kept, lambda k: (k.subscription_id, k.device_id))
 
 
 class Failure(Record):

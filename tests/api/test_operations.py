@@ -407,9 +407,9 @@ async def test_actions_follow_type_and_present_state(estate: Estate) -> None:
 async def test_the_stored_state_serves_while_azure_cannot_be_asked(estate: Estate) -> None:
     machine = estate.machine()
     await estate.poll()
-    await fault(estate, method="GET", path="/instanceView", status=503, times=1)
+    await fault(estate, method="GET", path=f"/{machine.name}", status=503, times=2)
     rows = await offered(estate, machine)
-    assert [verb for verb, row in rows.items() if row["available"]] == ["stop", "restart"]
+    assert [verb for verb, row in rows.items() if row["available"]] == ["stop", "pause", "restart"]
 
 
 async def test_an_action_that_asks_for_confirmation_is_not_done_without(
@@ -419,10 +419,11 @@ async def test_an_action_that_asks_for_confirmation_is_not_done_without(
     await estate.poll()
     row = capabilities.find(VM, "restart")
     assert row is not None
-    monkeypatch.setitem(capabilities._ROWS, (VM.lower(), "restart"), replace(row, needs_confirmation=True))
+    monkeypatch.setitem(capabilities._ROWS, (VM.lower(), "restart"), replace(row, confirmation="It hurts."))
     refused = await act(estate, machine, "restart", 409)
     assert refused["error"]["code"] == "confirmationRequired"
     assert row.effect in refused["error"]["message"]
+    assert "It hurts." in refused["error"]["message"]
     assert (await ended(estate, await act(estate, machine, "restart", confirm=True)))["status"] == "succeeded"
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from sandbox import scenarios
 from sandbox.azure_types import VM
+from sandbox.power import states, table
 from sandbox.server import Sandbox
 from sandbox.world import Resource, Subscription, Tenant
 from tests.clients.conftest import Run
@@ -104,3 +106,64 @@ async def test_roles_are_listed(az: Any) -> None:
         "/subscriptions/{subscriptionId}/providers/Microsoft.Authorization/roleAssignments?api-version=2022-04-01",
     )
     assert rows["value"]
+
+
+COMMANDS: list[tuple[str, str, tuple[str, ...], str]] = [
+    ("Microsoft.Compute/virtualMachines", "stop", ("vm", "deallocate"), "VM deallocated"),
+    ("Microsoft.Web/sites", "stop", ("webapp", "stop"), "Stopped"),
+    ("Microsoft.ContainerService/managedClusters", "stop", ("aks", "stop"), "Stopped"),
+    ("Microsoft.ContainerInstance/containerGroups", "stop", ("container", "stop"), "Stopped"),
+    ("Microsoft.Network/applicationGateways", "stop", ("network", "application-gateway", "stop"), "Stopped"),
+    ("Microsoft.DBforPostgreSQL/flexibleServers", "stop", ("postgres", "flexible-server", "stop"), "Stopped"),
+    ("Microsoft.DBforMySQL/flexibleServers", "stop", ("mysql", "flexible-server", "stop"), "Stopped"),
+    ("Microsoft.Kusto/clusters", "stop", (), "Stopped"),
+    ("Microsoft.Logic/workflows", "pause", (), "Disabled"),
+    ("Microsoft.Synapse/workspaces/sqlPools", "pause", (), "Paused"),
+    ("Microsoft.DataFactory/factories/triggers", "stop", (), "Stopped"),
+    ("Microsoft.ScVmm/virtualMachineInstances", "stop", (), "Stopped"),
+]
+"""Type, verb, the CLI's own command (none: `az rest`), and the state that it shows afterwards."""
+
+
+@pytest.mark.parametrize("type_name,verb,command,after", COMMANDS, ids=[row[0] for row in COMMANDS])
+async def test_every_way_of_the_cli_shows_the_state_after_an_action(
+    run: Run,
+    contoso: Tenant,
+    secret: tuple[str, str],
+    sandbox: Sandbox,
+    type_name: str,
+    verb: str,
+    command: Any,
+    after: str,
+) -> None:
+    """The action is sent by the CLI's own command where it has one; the state is read as the CLI reads anything."""
+    world = scenarios.reset(sandbox.cloud, "actions")
+    world.behaviour.lro = "polls=1"
+    everything = next(row for row in world.subscriptions.values() if row.name == "Contoso Everything")
+    resource = next(row for row in everything.resources.values() if row.type == type_name)
+    row = table.load()[type_name.lower()]
+    action = row.actions[verb]
+
+    async def az(*arguments: str) -> Any:
+        done = await run("az", *arguments, "--output", "json")
+        assert done.code == 0, done.err
+        return json.loads(done.out) if done.out.strip() else None
+
+    await az("login", "--service-principal", "-u", secret[0], f"-p={secret[1]}", "--tenant", contoso.id)
+    await az("account", "set", "--subscription", everything.id)
+    place = ("-g", resource.resource_group, "-n", resource.name)
+    if command:
+        await az(*command, *place)
+    else:
+        url = f"{resource.id}/{action.operation}?api-version={action.version}"
+        body = ("--body", json.dumps(action.body)) if action.body is not None else ()
+        await az("rest", "--method", action.method, "--url", url, *body)
+        # The CLI sends a request and does not wait for its end.
+        world.clock.advance(5)
+    if type_name == VM:
+        assert (await az("vm", "show", "-d", *place))["powerState"] == after
+        return
+    shown = await az("rest", "--url", f"{resource.id}?api-version={action.version}")
+    assert states.value_at(shown, row.path) == after
+    if row.listed:
+        assert states.value_at(await az("resource", "show", "--ids", resource.id), row.path) == after

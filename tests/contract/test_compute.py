@@ -15,8 +15,10 @@ from sandbox import scenarios
 from sandbox.azure_types import VM
 from sandbox.server import Sandbox
 from sandbox.world import Resource
+from shared import capabilities
+from shared.capabilities import requests
 from shared.errors import AccessDenied, MicrosoftError, Throttled
-from shared.microsoft import compute
+from shared.microsoft import arm_actions, compute
 from shared.microsoft.transport import Transport, open_transport
 from shared.settings import Settings
 from tests.sandbox.azure import Azure
@@ -41,15 +43,21 @@ class Client:
         )
 
     async def state(self, resource_id: str) -> str:
-        return await compute.power_state(self.settings, self.transport.azure, self.azure.credential, resource_id)
+        row = capabilities.known(VM)
+        assert row is not None
+        asked = requests.state(row, resource_id)
+        answer = await arm_actions.read(
+            self.settings, self.transport.azure, self.azure.credential, asked.method, asked.path, asked.query
+        )
+        return capabilities.state_of(row.state, answer)
 
-    async def begin(self, verb: str, resource_id: str, request_id: str = "") -> compute.Progress:
+    async def begin(self, verb: str, resource_id: str, request_id: str = "") -> arm_actions.Progress:
         chosen = request_id or str(uuid.uuid4())
         return await compute.begin(
             self.settings, self.transport.azure, self.azure.credential, resource_id, verb, chosen
         )
 
-    async def follow(self, verb: str, resource_id: str, token: str) -> compute.Progress:
+    async def follow(self, verb: str, resource_id: str, token: str) -> arm_actions.Progress:
         return await compute.follow(
             self.settings, self.transport.azure, self.azure.credential, resource_id, verb, token
         )
@@ -163,7 +171,7 @@ async def test_a_lost_answer_is_told_apart_from_a_refusal(
     client: Client, control: httpx.AsyncClient, what: dict[str, Any]
 ) -> None:
     await fault(control, method="POST", times=1, **what)
-    with pytest.raises(compute.Unanswered):
+    with pytest.raises(arm_actions.Unanswered):
         await client.begin("restart", client.machine.id)
 
 

@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
-from sandbox import cast, scenarios
+from sandbox import cast, scale_sets, scenarios
 from sandbox.directory import APPLICATION_ADMINISTRATOR, GLOBAL_ADMINISTRATOR
+from sandbox.power import states, table
 from sandbox.server import Sandbox
 from sandbox.world import Resource, World
 from tests.sandbox.browser import tenant_called, trapped
@@ -172,3 +173,24 @@ def test_drift_makes_few_resources_ill_and_well_again(world: World) -> None:
         seen.add(len(unwell))
     assert max(seen) <= 4
     assert len(seen) > 1
+
+
+def test_the_world_of_actions_is_the_default_one_and_one_resource_of_every_type(sandbox: Sandbox) -> None:
+    default = {row.id for row in resources(sandbox.cloud.world)}
+    world = scenarios.reset(sandbox.cloud, "actions")
+    everything = next(row for row in world.subscriptions.values() if row.name == "Contoso Everything")
+    assert {row.id for row in resources(world)} - set(everything_ids(world)) == default
+    types = Counter(row.type for row in everything.resources.values())
+    assert all(types[row.type] >= 1 for row in table.load().values())
+    for resource in everything.resources.values():
+        parent = resource.id.rpartition("/")[0].rpartition("/")[0]
+        if "/" in resource.name:
+            assert parent.lower() in everything.resources
+        row = table.load().get(resource.type.lower())
+        if row is not None and row.type != scale_sets.TYPE:
+            assert states.read(row, resource) == row.initial
+
+
+def everything_ids(world: World) -> list[str]:
+    everything = next(row for row in world.subscriptions.values() if row.name == "Contoso Everything")
+    return [row.id for row in everything.resources.values()]

@@ -1,29 +1,92 @@
-"""The capability tables: every verb of every type is answered, and an unavailable one says why."""
+"""The capability tables: every row is well formed, every verb of every type is answered, and a no has its reason."""
 
 from __future__ import annotations
+
+import re
+from collections import Counter
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared import capabilities
-from shared.capabilities import VERBS
-from shared.capabilities.compute import ROWS, VIRTUAL_MACHINE
+from shared.capabilities import VERBS, Capability, requests
+from shared.capabilities.compute import SCALE_SET, VIRTUAL_MACHINE
+from shared.capabilities.model import OFF, ON
 
-STATES = ("running", "stopped", "deallocated", "starting", "stopping", "deallocating", "hibernated", "unknown", None)
+ROWS = capabilities.every()
+TYPES = sorted({row.type for row in ROWS})
+WORDS = ON | OFF
+STATES = (*sorted(WORDS), "starting", "stopping", "mixed", "unknown", None)
+RESOURCE = "/subscriptions/s/resourceGroups/g/providers/P/types/one"
+
+
+def row_of(resource_type: str, verb: str) -> Capability:
+    row = capabilities.find(resource_type, verb)
+    assert row is not None
+    return row
+
+
+def test_every_type_and_action_that_azure_has_is_there() -> None:
+    assert len(TYPES) == 119
+    assert Counter(row.verb for row in ROWS) == {"start": 70, "stop": 73, "restart": 54, "pause": 31, "resume": 32}
+    assert len(ROWS) == 260
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.type} {row.verb}")
+def test_a_row_is_well_formed(row: Capability) -> None:
+    assert re.fullmatch(r"[A-Z][A-Za-z]+(\.[A-Z][A-Za-z]+)+(/[A-Za-z0-9]+)+", row.type)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d(-preview)?", row.api_version)
+    assert re.fullmatch(r"[A-Z].*[.]", row.effect)
+    assert re.fullmatch(r"[A-Z][a-z]+( [a-z]+)*", row.label)
+    assert "  " not in row.effect + row.confirmation + row.note
+    assert row.confirmation == "" or re.fullmatch(r"[A-Z].*[.]", row.confirmation)
+    assert re.fullmatch(r"[A-Z][\w.]+/[\w/]+/(action|write)", row.rbac_action, re.ASCII)
+    assert row.rbac_action.lower().startswith(row.type.partition("/")[0].lower() + "/")
+    assert row.method in ("POST", "PATCH", "PUT")
+    assert (row.operation == "") == (row.method != "POST") == row.rbac_action.endswith("/write")
+    assert (row.method == "PUT") <= bool(row.confirmation), "what is read and written back is asked for twice"
+    assert row.final_state_via in (None, "location", "azure-async-operation")
+    assert row.allowed_from <= WORDS, "a verb begins where a resource rests"
+    assert row.ends_in == "" or row.ends_in in row.state.values
+    assert row.allowed_from <= set(row.state.values), "a state that is never read allows nothing"
+    assert row.allowed_from
+    assert not (row.repeatable and row.verb == "restart")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.type} {row.verb}")
+def test_each_row_makes_its_request(row: Capability) -> None:
+    names = ["node-1"] if row.instances in ("one", "some") else []
+    assert requests.missing(row, names) == ""
+    sent = requests.action(row, RESOURCE, instances=names, resource={"properties": {"a": 1}}, hosts=["h"], kept=["k"])
+    assert (sent.method, sent.path) == (row.method, f"{RESOURCE}/{row.operation}".rstrip("/"))
+    assert sent.query == {**row.query, "api-version": row.api_version}
+    assert not re.search(r"[{<][a-z]+[}>]", str(sent.body)), "every blank is filled"
+    state = requests.state(row, RESOURCE)
+    assert state.path.startswith(RESOURCE)
+    assert state.query["api-version"] == row.state_api_version
+
+
+@pytest.mark.parametrize("resource_type", TYPES)
+def test_what_ends_a_state_is_offered_in_it_and_what_leads_to_it_is_not(resource_type: str) -> None:
+    for row in ROWS:
+        if row.type == resource_type and row.ends_in and row.ends_in not in row.allowed_from:
+            refused = capabilities.refusal(resource_type, row.verb, row.ends_in)
+            assert row.ends_in in refused
+            assert row.label in refused
 
 
 @pytest.mark.parametrize(
     "state, verbs",
     [
-        ("running", ["stop", "restart"]),
+        ("running", ["stop", "pause", "restart"]),
         ("deallocated", ["start"]),
         ("stopped", ["start", "stop"]),
-        ("hibernated", ["start"]),
+        ("hibernated", ["start", "resume"]),
         ("starting", []),
         ("deallocating", []),
-        ("unknown", ["start", "stop", "restart"]),
-        (None, ["start", "stop", "restart"]),
+        ("unknown", list(VERBS)),
+        (None, list(VERBS)),
     ],
 )
 def test_a_machine_offers_what_its_power_state_allows(state: str | None, verbs: list[str]) -> None:
@@ -31,20 +94,47 @@ def test_a_machine_offers_what_its_power_state_allows(state: str | None, verbs: 
 
 
 def test_stopping_a_machine_ends_its_bill() -> None:
-    stop = capabilities.find(VIRTUAL_MACHINE, "stop")
-    assert stop is not None
-    assert (stop.operation_name, stop.ends_in) == ("deallocate", "deallocated")
+    for kind in (VIRTUAL_MACHINE, SCALE_SET, f"{SCALE_SET}/virtualMachines"):
+        stop = row_of(kind, "stop")
+        assert (stop.operation, stop.ends_in) == ("deallocate", "deallocated")
 
 
-def test_only_what_does_no_more_when_sent_twice_is_sent_twice() -> None:
-    assert {row.verb: row.repeatable for row in ROWS if not row.unavailable} == {
-        "start": True,
-        "stop": True,
-        "restart": False,
-    }
+def test_a_job_that_begins_anew_each_time_is_not_sent_twice() -> None:
+    begun_twice = [row.type for row in ROWS if row.verb != "restart" and not row.repeatable]
+    assert sorted(begun_twice) == [
+        "Microsoft.App/jobs",
+        "Microsoft.Chaos/experiments",
+        "Microsoft.ContainerService/fleets/updateRuns",
+        "Microsoft.StorageMover/storageMovers/projects/jobDefinitions",
+        "Microsoft.VirtualMachineImages/imageTemplates",
+    ]
 
 
-@given(st.sampled_from([VIRTUAL_MACHINE, "Microsoft.Storage/storageAccounts", "", "x"]), st.sampled_from(STATES))
+@pytest.mark.parametrize(
+    "resource_type, verb",
+    [
+        ("Microsoft.Network/azureFirewalls", "start"),
+        ("Microsoft.Network/azureFirewalls", "stop"),
+        ("Microsoft.DataMigration/services", "stop"),
+        ("Microsoft.Chaos/experiments", "start"),
+        ("Microsoft.Compute/virtualMachineScaleSets", "stop"),
+        ("Microsoft.Compute/hostGroups/hosts", "restart"),
+        ("Microsoft.Cache/redis", "restart"),
+        ("Microsoft.Media/mediaservices/liveEvents", "restart"),
+    ],
+)
+def test_what_is_dangerous_asks_first(resource_type: str, verb: str) -> None:
+    assert row_of(resource_type, verb).needs_confirmation
+
+
+def test_an_equivalent_carries_the_name_of_what_it_really_does() -> None:
+    assert row_of(VIRTUAL_MACHINE, "pause").label == "Hibernate"
+    assert row_of("Microsoft.Logic/workflows", "pause").label == "Disable"
+    assert row_of("Microsoft.Chaos/experiments", "stop").label == "Cancel"
+    assert row_of("Microsoft.App/jobs", "start").label == "Run once"
+
+
+@given(st.sampled_from([*TYPES, "Microsoft.Storage/storageAccounts", "", "x"]), st.sampled_from(STATES))
 def test_all_five_verbs_are_answered_and_a_no_has_a_reason(resource_type: str, state: str | None) -> None:
     answers = capabilities.answers(resource_type, state)
     assert [answer.verb for answer in answers] == list(VERBS)
@@ -52,7 +142,13 @@ def test_all_five_verbs_are_answered_and_a_no_has_a_reason(resource_type: str, s
     assert [a.verb for a in answers if a.available] == capabilities.offered(resource_type, state)
 
 
-def test_every_row_tells_its_effect_and_the_right_it_needs() -> None:
-    for row in ROWS:
-        assert row.effect
-        assert row.rbac_action.startswith(f"{row.type}/{row.operation_name}/")
+def test_a_verb_that_exists_for_some_resources_of_a_type_is_refused_to_the_others() -> None:
+    pool, database = {"sku": {"tier": "DataWarehouse"}}, {"sku": {"tier": "GeneralPurpose"}}
+    assert capabilities.refusal("Microsoft.Sql/servers/databases", "pause", "running", pool) == ""
+    assert "data warehouse" in capabilities.refusal("Microsoft.Sql/servers/databases", "pause", "running", database)
+    assert "Hibernation" in capabilities.refusal(
+        VIRTUAL_MACHINE,
+        "pause",
+        "running",
+        {"properties": {"additionalCapabilities": {"hibernationEnabled": False}}},
+    )
