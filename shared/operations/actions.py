@@ -13,19 +13,34 @@ from shared.access import DEVICES_READ, Principal
 from shared.app import App
 from shared.capabilities import Answer, Capability, requests
 from shared.capabilities.edge import ARC_MACHINE
-from shared.devices import Device, Shown
-from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, PreconditionFailed
+from shared.devices import Device, Place, Shown
+from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, PreconditionFailed, Throttled
 from shared.jobs import FollowOperation
 from shared.microsoft.identity import TenantCredential
-from shared.operations import azure
+from shared.operations import azure, pauses
 from shared.operations.children import locate
-from shared.operations.records import GUARDS, KEPT, Guard, Plan
+from shared.operations.records import GUARDS, KEPT, Guard, Plan, WorkKind, plan_of
 from shared.progress import TERMINAL, Operation
 
+TOO_MANY = 429
 LOOK_SECONDS = 10
 """How long a caller waits for the machine's present state; after that the stored one must do."""
 GUARD_WITHOUT_OPERATION = timedelta(minutes=5)
 """A guard that names no operation by then was left by a request that died."""
+
+NEVER_BEGUN = {"code": "neverBegun", "message": "It could not be put in line. Ask for it again."}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who asked for an action, and why."""
+
+    by: str
+    """Principal id."""
+    name: str
+    reason: str | None = None
+    ticket_number: str | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +88,46 @@ async def start(
     or state do not allow it, another operation runs on the device, or `confirm` is missing, and InvalidInput when
     instances or child do not fit.
     """
+    row, sight = await _allowed(app, found, verb, confirm=confirm, instances=instances, child=child)
+    asked = Asked(caller.id, caller.name, reason, ticket_number, request_id)
+    guard = await _guard(app, found.device.id)
+    try:
+        fields = _fields(found, row, sight, asked, child=child, instances=list(instances))
+        operation = await progress.start(app, f"device.{verb}", **fields)
+        await _accept(app, operation, guard, found, asked)
+    except BaseException:
+        await app.tables.delete(GUARDS, guard.changed(etag=None))
+        raise
+    # Killed from here on, it is accepted: shared/sweep.py sends the message. Who is told of a failure may ask again.
+    try:
+        await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
+    except BaseException:
+        await withdraw(app, operation.id)
+        await app.tables.delete(GUARDS, guard.changed(etag=None))
+        raise
+    return operation
+
+
+async def start_part(
+    app: App, found: Shown, asked: Asked, verb: str, identifier: str, *, parent: str, confirm: bool, kind: WorkKind
+) -> None:
+    """Begin the part of an operation on many devices that is about this one. Called again, it goes on where it was.
+
+    Raises Conflict as `start` does, and PreconditionFailed when another worker does the same at this moment.
+    """
+    known = await progress.find(app, identifier)
+    row, sight = await _allowed(app, found, verb, confirm=confirm)
+    guard = await _guard(app, found.device.id, holder=identifier)
+    fields = _fields(found, row, sight, asked, parent=parent, work_kind=kind)
+    operation = known or await progress.start(app, f"device.{verb}", id=identifier, **fields)
+    await _accept(app, operation, guard, found, asked)
+    await app.queues.send(FollowOperation(operation_id=identifier, correlation_id=asked.request_id))
+
+
+async def _allowed(
+    app: App, found: Shown, verb: str, *, confirm: bool, instances: Sequence[str] = (), child: str = ""
+) -> tuple[Capability, _Sight]:
+    """The row of a verb that can be done to the device now, and what it is done to. Raises as `start` does."""
     device, place = found.device, found.place
     sight = await _look(app, found, child)
     row = capabilities.find(sight.resource_type, verb)
@@ -85,67 +140,71 @@ async def start(
         said = f"{row.effect} {row.confirmation} Send confirm: true to do it."
         raise Conflict(said, code="confirmationRequired", target="confirm")
     if place.subscription.access == "none":
-        raise Conflict(place.not_polled or "Nothing lets us act on this subscription.", code="noAzureAccess")
-    guard = await _guard(app, device.id)
-    try:
-        plan = Plan(
-            verb=row.verb,
-            device_id=device.id,
-            resource_id=sight.resource_id,
-            resource_type=sight.resource_type,
-            subscription_id=device.subscription_id,
-            tenant_id=device.tenant_id,
-            asked_by=caller.name,
-            child=child,
-            instances=list(instances),
-        )
-        operation = await progress.start(
-            app,
-            f"device.{verb}",
-            reader=DEVICES_READ,
-            created_by=caller.id,
-            tenant_ids=[device.tenant_id],
-            site_ids=[place.site.id] if place.site else [],
-            resource=device.id,
-            reason=reason,
-            ticket_number=ticket_number,
-            correlation_id=request_id,
-            state=plan.into(),
-        )
-        await audit.record(
-            app,
-            caller.id,
-            operation.kind,
-            device.id,
-            tenant_id=device.tenant_id,
-            actor_name=caller.name,
-            reason=reason,
-            ticket_number=ticket_number,
-            request_id=request_id,
-            operationId=operation.id,
-            resourceId=sight.resource_id,
-        )
-        await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
-    except BaseException:
-        await app.tables.delete(GUARDS, guard.changed(etag=None))
-        raise
-    # Killed from here on, it is accepted: shared/sweep.py sends the message. Who is told of a failure may ask again.
-    try:
-        await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
-    except BaseException:
-        await _withdraw(app, operation)
-        await app.tables.delete(GUARDS, guard.changed(etag=None))
-        raise
-    return operation
+        raise Conflict(no_access(place), code="noAzureAccess")
+    return row, sight
 
 
-async def _withdraw(app: App, operation: Operation) -> None:
-    """End what was not put in line, so that a message that was sent after all finds nothing to do."""
-    error = {"code": "neverBegun", "message": "It could not be put in line. Ask for it again."}
-    values = {"status": "canceled", "error": error, "last_updated_at": app.clock.now()}
-    await app.tables.update(
+def no_access(place: Place) -> str:
+    """Why nothing can be done in a subscription that lets us do nothing."""
+    return place.not_polled or "Nothing lets us act on this subscription."
+
+
+def _fields(found: Shown, row: Capability, sight: _Sight, asked: Asked, **of_plan: Any) -> dict[str, Any]:
+    """What is stored of an action."""
+    device, site = found.device, found.place.site
+    plan = Plan(
+        verb=row.verb,
+        device_id=device.id,
+        resource_id=sight.resource_id,
+        resource_type=sight.resource_type,
+        subscription_id=device.subscription_id,
+        tenant_id=device.tenant_id,
+        asked_by=asked.name,
+        **of_plan,
+    )
+    return {
+        "reader": DEVICES_READ,
+        "created_by": asked.by,
+        "tenant_ids": [device.tenant_id],
+        "site_ids": [site.id] if site else [],
+        "resource": device.id,
+        "reason": asked.reason,
+        "ticket_number": asked.ticket_number,
+        "correlation_id": asked.request_id,
+        "state": plan.into(),
+    }
+
+
+async def _accept(app: App, operation: Operation, guard: Guard, found: Shown, asked: Asked) -> None:
+    """Write an action down, and let its device name it."""
+    await audit.record(
+        app,
+        asked.by,
+        operation.kind,
+        found.device.id,
+        tenant_id=found.device.tenant_id,
+        actor_name=asked.name,
+        reason=asked.reason,
+        ticket_number=asked.ticket_number,
+        request_id=asked.request_id,
+        operationId=operation.id,
+        resourceId=plan_of(operation).resource_id,
+    )
+    await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
+
+
+async def withdraw(app: App, operation_id: str) -> Operation | None:
+    """End what was not put in line, so that a message that was sent after all finds nothing to do.
+
+    Gives it as it is then: what has begun goes on.
+    """
+    known = await progress.find(app, operation_id)
+    if known is None:
+        return None
+    values = {"status": "canceled", "error": NEVER_BEGUN, "last_updated_at": app.clock.now()}
+    return await app.tables.update(
         progress.OPERATIONS,
-        *progress.OPERATIONS.key(operation),
+        *progress.OPERATIONS.key(known),
         lambda current: current.changed(**values) if current.status == "notStarted" else None,
     )
 
@@ -175,6 +234,10 @@ async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False
             return _Sight(kind, resource_id, now.state, now.answer, held)
     except NeedsConsent as error:
         await connections.needs_consent(app, place.tenant.connection_id, error)
+        return stored
+    except Throttled as error:
+        if error.status == TOO_MANY:
+            await pauses.add(app, device.subscription_id, error.retry_after)
         return stored
     except (MicrosoftError, TimeoutError):
         # Looking is a courtesy: the action itself meets the same refusal, and its operation tells it.
@@ -225,13 +288,14 @@ async def _holds(app: App, guard: Guard) -> bool:
     return operation is not None and operation.status not in TERMINAL
 
 
-async def _guard(app: App, device_id: str) -> Guard:
-    """Take the device. Raises Conflict while another operation has it."""
-    wanted = Guard(device_id=device_id, at=app.clock.now())
+async def _guard(app: App, device_id: str, *, holder: str = "") -> Guard:
+    """Take the device, again for the same holder. Raises Conflict while another operation has it."""
+    wanted = Guard(device_id=device_id, holder=holder, at=app.clock.now())
     present = await app.tables.get(GUARDS, "device", device_id)
     if present is None:
         return await _taken(app, wanted, fresh=True)
-    if await _holds(app, present):
+    mine = bool(holder) and present.holder == holder
+    if not mine and await _holds(app, present):
         raise Conflict(await _busy(app, device_id) or "Another operation runs on it.", code="operationRunning")
     return await _taken(app, wanted.changed(etag=present.etag), fresh=False)
 
