@@ -2,9 +2,9 @@
 
 What differs from provider to provider (codes, headers, the look of the URLs) is a `Protocol`.
 
-How far one takes is `Behaviour.lro`: `immediate` answers 200 at once; `polls=n` answers InProgress n times;
-`seconds=s` runs until the clock says so. An operation that nobody polls ends by the clock as well (`polls=n` after n
-seconds), because some clients never poll to the end.
+How long one takes is `Behaviour.lro`: `immediate` answers 200 at once; `polls=n` answers InProgress n times;
+`seconds=s` runs until the clock says so, `typical` as long as its type usually takes. An operation that nobody polls
+ends by the clock as well (`polls=n` after n seconds), because some clients never poll to the end.
 Source: https://learn.microsoft.com/azure/azure-resource-manager/management/async-operations
 """
 
@@ -48,6 +48,8 @@ class Protocol:
     """What Location answers at the end."""
     percent: bool = False
     """Status bodies carry percentComplete."""
+    typical: float = 60.0
+    """Seconds that it takes under `typical`."""
     body: Callable[[], Any] = lambda: None
     """What the first answer and those of Location carry: the resource as it is then, or nothing."""
 
@@ -134,7 +136,7 @@ def begin(
     resource's. The caller has checked that the resource is not busy.
     """
     world, now = call.world, call.world.clock.now()
-    polls, seconds = _pace(world.behaviour.lro)
+    polls, seconds = _pace(world.behaviour.lro, protocol.typical)
     operation_id = str(uuid.uuid4())
     operation = Operation(
         id=operation_id,
@@ -254,8 +256,10 @@ def _end(world: World, operation: Operation, when: datetime) -> None:
     operation.finish(operation)
 
 
-def _pace(lro: str) -> tuple[int | None, float]:
+def _pace(lro: str, typical: float) -> tuple[int | None, float]:
     """(InProgress answers or None, seconds by the clock) of `Behaviour.lro`."""
+    if lro == "typical":
+        return (None, typical)
     match = re.fullmatch(r"(polls|seconds)=(\d+(?:\.\d+)?)", lro)
     if match is None:
         return (0, 0.0)

@@ -230,7 +230,7 @@ class Behaviour:
     """Knobs of `PUT /behaviour`."""
 
     lro: str = "polls=2"
-    """immediate | polls=n | seconds=s."""
+    """immediate | typical | polls=n | seconds=s."""
     replication_lag: float = 0.0
     """Seconds before a new directory object or role is seen."""
     throttling: bool = False

@@ -61,8 +61,8 @@ async def behaviour(call: Call) -> Reply:
     """Turn knobs: `{lro?, replicationLag? (s), throttling?, latencyMs?, drift?}`."""
     names = [field.name for field in dataclasses.fields(Behaviour)]
     body = fields(call, " ".join(map(camel, names)))
-    if not re.fullmatch(r"immediate|polls=\d+|seconds=\d+(\.\d+)?", str(body.get("lro", "immediate"))):
-        raise CloudError(400, "BadBehaviour", "lro is immediate, polls=n or seconds=s.")
+    if not re.fullmatch(r"immediate|typical|polls=\d+|seconds=\d+(\.\d+)?", str(body.get("lro", "immediate"))):
+        raise CloudError(400, "BadBehaviour", "lro is immediate, typical, polls=n or seconds=s.")
     for name, value in body.items():
         kind = type(getattr(Behaviour, snake(name)))
         setattr(call.world.behaviour, snake(name), kind(value))

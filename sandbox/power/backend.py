@@ -105,6 +105,7 @@ def _protocol(row: PowerType, resource: Resource, action: Action) -> Protocol:
         twins=urls.twins,
         done=urls.done,
         percent=row.percent,
+        typical=action.takes or row.usual_seconds,
         body=body,
     )
 

@@ -56,6 +56,8 @@ class Action:
     """Run states it may begin in; empty means that only the general rules count."""
     again: int | None = None
     """Answer (204, 409) when the state is there already; None carries it out once more."""
+    takes: float | None = None
+    """Seconds that it usually takes; None: as the type's category does."""
     returns: str | None = None
     """`resource` when the answers carry the resource."""
 
@@ -124,6 +126,14 @@ class PowerType:
     """What a new resource shows beside its run state; {name} and {group} (an id) are filled in."""
     extends: Machine | None = None
     percent: bool = False
+
+    @property
+    def usual_seconds(self) -> float:
+        """Seconds that an action usually takes: a rough figure by category, so that a simulated day looks like one."""
+        return _USUAL[self.category]
+
+
+_USUAL = {"compute": 60, "paas": 180, "child": 60, "toggle": 10, "job": 30, "edge": 90, "legacy": 180}
 
 
 @cache

@@ -287,6 +287,15 @@ async def test_at_once_is_200_where_the_type_has_it_and_the_first_code_with_its_
     assert (await properties(bare, POSTGRES))["state"] == "Stopped"
 
 
+async def test_an_operation_can_take_as_long_as_its_type_usually_does(bare: Bare, control: httpx.AsyncClient) -> None:
+    assert (await control.put("/behaviour", json={"lro": "typical"})).is_success
+    instance = "Microsoft.Sql/managedInstances"
+    await verb(bare, instance, "stop")
+    for seconds, state in ((240, "Stopping"), (61, "Stopped")):
+        await control.post("/clock", json={"advanceSeconds": seconds})
+        assert (await properties(bare, instance))["state"] == state
+
+
 async def test_the_hosts_of_a_cluster_are_listed_before_they_are_restarted(bare: Bare) -> None:
     cluster = bare.resource(row_of("Microsoft.HDInsight/clusters"))
     hosts = (await bare.send("POST", f"{cluster.id}/listHosts", version="2021-06-01")).json()
