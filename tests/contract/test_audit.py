@@ -93,8 +93,8 @@ async def test_many_writers_of_one_process_lose_and_double_nothing(app: App) -> 
 
 
 async def test_a_storm_of_processes_ends_with_every_entry_once(app: App) -> None:
-    await storm([replace(app, memory={}) for _ in range(24)], 5)
-    await whole(app, 120)
+    await storm([replace(app, memory={}) for _ in range(24)], 3)
+    await whole(app, 72)
 
 
 async def test_many_entries_take_few_transactions_and_keep_their_order(app: App) -> None:
