@@ -372,6 +372,10 @@ async def test_retention_takes_whole_days_and_what_remains_is_whole(app: App) ->
     assert (verdict["ok"], verdict["begins"]) == (True, True)
 
 
+def test_no_age_of_rows_cuts_through_a_chain() -> None:
+    assert TABLE not in {age.table for age in retention.AGES}
+
+
 async def test_a_sweep_that_was_cut_off_leaves_no_sign_of_tampering(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     days = await three_days(app)
     later = at(app, MIDNIGHT + timedelta(days=1, hours=1, seconds=app.settings.audit_retention_days * 86400))
