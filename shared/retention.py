@@ -50,6 +50,8 @@ AGES: tuple[Age, ...] = (
     Age("Maintenance", lambda s: timedelta(days=s.audit_retention_days + 400)),
     Age("OperationItems", lambda s: timedelta(days=s.audit_retention_days)),
     Age("OperationKeys", lambda s: timedelta(days=s.audit_retention_days)),
+    # A lane that nobody wrote for so long is empty.
+    Age("OperationLanes", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Operations", lambda s: timedelta(days=s.audit_retention_days)),
     Age("PlannedWork", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Poison", lambda s: timedelta(days=s.change_retention_days)),
