@@ -18,7 +18,7 @@ from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import PipelineResponse
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.polling import AsyncLROPoller
-from azure.core.polling.base_polling import BadResponse, BadStatus
+from azure.core.polling.base_polling import BadResponse, BadStatus, LocationPolling
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 from azure.mgmt.core.polling.async_arm_polling import AsyncARMPolling
 
@@ -35,7 +35,7 @@ URL_HEADERS = ("Azure-AsyncOperation", "Operation-Location", "Location")
 CANCELED = frozenset({"canceled", "cancelled"})
 FAILED_STATUSES = range(400, 500)
 READING_FAILED = frozenset({401, 403, 404, 408, 410, 429})
-"""Of a status URL these say that it cannot be read; any other 4xx is how the operation ended."""
+"""Of a Location these say that it cannot be read; any other 4xx is how the operation ended."""
 
 _CLIENTS = arm_lists.Clients(arm_lists.bare, "core/arm")
 
@@ -170,7 +170,8 @@ async def step(poller: AsyncLROPoller[None], token: str) -> Progress:
     except (BadStatus, BadResponse) as error:
         response = method._pipeline_response.http_response  # noqa: SLF001 - the answer that the SDK could not use
         status = response.status_code
-        if status in FAILED_STATUSES and status not in READING_FAILED:
+        by_result = isinstance(method._operation, LocationPolling)  # noqa: SLF001 - a status URL tells failures in its body
+        if by_result and status in FAILED_STATUSES and status not in READING_FAILED:
             failure = _error(_body(response), "failed")
             return Progress(finished=True, token=token, delay=DEFAULT_POLL_SECONDS, error=failure)
         raise HttpResponseError(response=response) from error

@@ -290,3 +290,19 @@ async def test_what_azure_took_and_never_does_is_told_as_timed_out(office: Offic
     ended = await office.step(waiting)
     assert (ended.status, (ended.error or {})["code"]) == ("failed", "timedOut")
     assert "running and not paused" in (ended.error or {})["message"]
+
+
+async def test_a_status_that_cannot_be_read_is_no_failure_of_the_action(
+    office: Office, control: httpx.AsyncClient
+) -> None:
+    row = table.load()["microsoft.compute/virtualmachines"]
+    action = row.actions["start"]
+    office.prepare(row, action)
+    begun = await office.step(await office.ask(row, action))
+    assert begun.state["phase"] == "following"
+    fault = {"service": "arm", "method": "GET", "path": "/operations/", "status": 400, "times": 1}
+    (await control.post("/faults", json=fault)).raise_for_status()
+    begun = await office.step(begun)
+    assert (begun.status, begun.state["phase"]) == ("running", "verifying")
+    office.advance(60)
+    assert (await office.follow(row, begun)).status == "succeeded"
