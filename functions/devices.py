@@ -8,7 +8,7 @@ from fastapi import Depends, Path, Query, Request, Response
 from pydantic import Field, StringConstraints
 
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
+from functions.routing import ID, Acting, AppDep, Area, Body, Caller, request_id
 from shared import alerts, devices, health, progress
 from shared.access import DEVICES_READ
 from shared.devices import listing
@@ -19,6 +19,7 @@ from shared.errors import InvalidInput
 area = Area("devices")
 MAX_VALUES = 100
 """Of one filter."""
+EVERYTHING = devices.Filter()
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DeviceId = Annotated[str, Path(pattern=ID, description="Id of a device, as lists give it.")]
 
@@ -56,8 +57,8 @@ class RefreshBody(Acting):
     tenant_ids: list[Text] | None = Field(None, max_length=1000)
 
 
-class ExportBody(Acting):
-    """What a list filters on, each one value or several, and the columns of the file."""
+class FilterBody(Body):
+    """What a list filters on, each one value or several."""
 
     client_name: list[Text] | Text | None = None
     site_id: list[Text] | Text | None = None
@@ -68,9 +69,8 @@ class ExportBody(Acting):
     region: list[Text] | Text | None = None
     status: list[Status] | Status | None = None
     search: str | None = Field(None, max_length=200)
-    columns: list[Text] = Field(default_factory=list, max_length=len(COLUMNS))
 
-    def merged(self, query: devices.Filter) -> devices.Filter:
+    def merged(self, query: devices.Filter = EVERYTHING) -> devices.Filter:
         """The filter of the query, with what the body names in place of it."""
         return devices.Filter(
             client_names=_several(self.client_name) or query.client_names,
@@ -83,6 +83,12 @@ class ExportBody(Acting):
             statuses=_several(self.status) or query.statuses,
             search=(self.search or query.search).strip(),
         )
+
+
+class ExportBody(FilterBody, Acting):
+    """What a list filters on, and the columns of the file."""
+
+    columns: list[Text] = Field(default_factory=list, max_length=len(COLUMNS))
 
 
 def _several(value: Any) -> tuple[Any, ...]:

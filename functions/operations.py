@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections import Counter
+from typing import Annotated, Any, Self
 
 from fastapi import Path, Query, Request, Response
+from pydantic import Field, model_validator
 
+from functions.devices import EVERYTHING, FilterBody
 from functions.paging import PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import devices, operations, progress
 from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE, M365_READ
+from shared.app import App
 from shared.capabilities import Verb
 from shared.errors import InvalidInput
 from shared.progress import TERMINAL, Operation, Status
@@ -25,6 +29,22 @@ class ActionBody(Acting):
     """Why an action is done; `confirm` for those that ask for it."""
 
     confirm: bool = False
+
+
+class ManyBody(ActionBody):
+    """The action, and on which devices: `deviceIds` or a `filter` as lists of devices take it."""
+
+    action: Verb
+    device_ids: list[Annotated[str, Field(pattern=ID)]] | None = Field(None, min_length=1, max_length=operations.MOST)
+    filter: FilterBody | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.device_ids is None) == (self.filter is None):
+            raise ValueError("name either deviceIds or a filter")
+        if self.filter is not None and self.filter.merged() == EVERYTHING:
+            raise ValueError("an empty filter would mean every device: name at least one field")
+        return self
 
 
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
@@ -69,6 +89,33 @@ async def act(
         ticket_number=why.ticket_number,
         request_id=request_id(request),
     )
+    return _accepted(app, response, operation)
+
+
+@area.post("/actions", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
+async def act_on_many(
+    app: AppDep, caller: Caller, request: Request, response: Response, body: ManyBody
+) -> dict[str, Any]:
+    """Begin an action on many devices, by ids or filter: an operation with an item each. It may wait for approval."""
+    if body.device_ids is not None:
+        found = await devices.find_many(app, caller, body.device_ids)
+    else:
+        found = (await devices.find_all(app, caller, (body.filter or FilterBody()).merged())).rows
+    operation = await operations.start_many(
+        app,
+        verb=body.action,
+        found=found,
+        asked_by=caller.id,
+        asked_by_name=caller.name,
+        reason=body.reason,
+        ticket_number=body.ticket_number,
+        request_id=request_id(request),
+        confirm=body.confirm,
+    )
+    return _accepted(app, response, operation)
+
+
+def _accepted(app: App, response: Response, operation: Operation) -> dict[str, Any]:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return progress.view(operation)
@@ -101,8 +148,63 @@ async def list_operations(
 
 @area.get("/operations/{operation_id}", permission=READERS)
 async def read_operation(app: AppDep, caller: Caller, response: Response, operation_id: OperationId) -> dict[str, Any]:
-    """One operation with its items; ask again after `Retry-After` while it is not done."""
+    """One operation with its first 1,000 items; ask again after `Retry-After` while it is not done."""
     operation: Operation = await operations.get(app, caller, operation_id)
     if operation.status not in TERMINAL:
         response.headers["Retry-After"] = POLL_SECONDS
-    return progress.view(operation, await progress.items(app, operation.id) if operation.item_count else None)
+    return await progress.whole(app, operation)
+
+
+@area.get("/operations/{operation_id}/items", permission=READERS)
+async def list_items(
+    app: AppDep,
+    caller: Caller,
+    page: PageDep,
+    operation_id: OperationId,
+    status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
+) -> dict[str, Any]:
+    """What became of each target of an operation, by target (the only order)."""
+    page.order({"target"}, "target")
+    if page.orderby not in (None, "target", "target asc"):
+        raise InvalidInput("Items are ordered by `target` only.", target="$orderby")
+    above = ""
+    if page.after is not None:
+        if len(page.after) != 1 or not isinstance(page.after[0], str) or not page.after[0]:
+            raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken")
+        above = page.after[0]
+    operation = await operations.get(app, caller, operation_id)
+    found = await operations.items_of(app, operation, statuses=status or [], above=above, limit=page.top + 1)
+    shown = found[: page.top]
+    counts = await progress.tally(app, operation.id) if page.count else Counter[str]()
+    total = sum(count for name, count in counts.items() if not status or name in status)
+    after = [shown[-1].target] if len(found) > page.top else None
+    return page.reply([progress.view_item(item) for item in shown], after=after, total=total)
+
+
+@area.post("/operations/{operation_id}/cancel", permission=DEVICES_UPDATE)
+async def cancel_operation(
+    app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
+) -> dict[str, Any]:
+    """Cancel what has not begun of an action; what was sent to Azure goes on to its end. 409 when nothing waits."""
+    return progress.view(await operations.cancel(app, caller, operation_id, **_why(request, body)))
+
+
+@area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE)
+async def approve_operation(
+    app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
+) -> dict[str, Any]:
+    """Let an action on many devices begin; not by who asked for it (403), and once (409)."""
+    return progress.view(await operations.decide(app, caller, operation_id, approve=True, **_why(request, body)))
+
+
+@area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE)
+async def reject_operation(
+    app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
+) -> dict[str, Any]:
+    """Keep an action on many devices from beginning; not by who asked for it (403), and once (409)."""
+    return progress.view(await operations.decide(app, caller, operation_id, approve=False, **_why(request, body)))
+
+
+def _why(request: Request, body: Acting | None) -> dict[str, Any]:
+    why = body or Acting()
+    return {"reason": why.reason, "ticket_number": why.ticket_number, "request_id": request_id(request)}

@@ -166,6 +166,28 @@ class FollowOperation(Job):
     operation_id: str
 
 
+class RunBulk(Job):
+    """Do what is to be done next for an operation on many devices as a whole: begin it, or wind it up."""
+
+    QUEUE = "run-bulk"
+
+    operation_id: str
+
+
+class AdvanceLane(Job):
+    """Begin the next devices of a subscription for the operations that wait there.
+
+    Without `target`, everything that its lane holds is looked at.
+    """
+
+    QUEUE = "advance-lane"
+
+    subscription_id: str
+    operation_id: str = ""
+    target: str = ""
+    """The device that has ended and makes room."""
+
+
 class ExportDevices(Job):
     """Write the CSV of a device export."""
 
@@ -189,5 +211,7 @@ ALL: tuple[type[Job], ...] = (
     ReadTickets,
     Watch,
     FollowOperation,
+    RunBulk,
+    AdvanceLane,
     ExportDevices,
 )

@@ -7,6 +7,7 @@ with items is worked out from them when it is read, and written down by whoever 
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -21,6 +22,40 @@ Status = Literal["notStarted", "running", "succeeded", "failed", "canceled", "ou
 CLOCKS_DIFFER = timedelta(days=2)
 """How far ahead of ours another worker's clock may be."""
 TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "outcomeUnknown"})
+
+
+INLINE_ITEMS = 1000
+"""Items that an operation shows with itself; of more there is `GET /operations/{id}/items`."""
+ROW_PARTS = 12
+"""Properties of an operation's row: one that touches 5,000 sites and tenants names them all."""
+
+
+class Approval(Record):
+    """A second person's word on an operation. Times are UTC."""
+
+    state: Literal["pending", "approved", "rejected", "expired", "canceled"] = "pending"
+    requested_by: str
+    requested_by_name: str = ""
+    expires_at: datetime
+    decided_by: str | None = None
+    decided_by_name: str | None = None
+    decided_at: datetime | None = None
+    reason: str | None = None
+    """Of the decision."""
+
+    def shown(self) -> dict[str, Any]:
+        """As the API shows it."""
+        shown = {
+            "state": self.state,
+            "requestedBy": self.requested_by,
+            "requestedByName": self.requested_by_name,
+            "expiresAt": self.expires_at,
+            "decidedBy": self.decided_by,
+            "decidedByName": self.decided_by_name,
+            "decidedAt": self.decided_at,
+            "reason": self.reason,
+        }
+        return {name: value for name, value in shown.items() if value is not None}
 
 
 class Operation(Record):
@@ -47,6 +82,8 @@ class Operation(Record):
     ticket_number: str | None = None
     correlation_id: str = ""
     item_count: int = 0
+    approval: Approval | None = None
+    """None: it needs nobody's."""
     state: dict[str, Any] = Field(default_factory=dict)
     """What its workers need to go on (continuation token, attempts, request ids); never shown."""
 
@@ -58,6 +95,8 @@ class Item(Record):
     target: str
     status: Status = "notStarted"
     error: dict[str, Any] | None = None
+    child: str = ""
+    """Id of the operation that does it, when that is one of its own."""
 
 
 def _month_key(operation_id: str) -> tuple[str, str]:
@@ -65,7 +104,7 @@ def _month_key(operation_id: str) -> tuple[str, str]:
     return month, rest
 
 
-OPERATIONS = Kind("Operations", Operation, lambda o: _month_key(o.id), lambda o: {"status": o.status})
+OPERATIONS = Kind("Operations", Operation, lambda o: _month_key(o.id), lambda o: {"status": o.status}, ROW_PARTS)
 ITEMS = Kind(
     "OperationItems",
     Item,
@@ -74,11 +113,16 @@ ITEMS = Kind(
 )
 
 
+def new_id(now: datetime) -> str:
+    """An id under which operations list newest first."""
+    return f"{now:%Y%m}-{newest_first(now)}{uuid.uuid4().hex[:12]}"
+
+
 async def start(app: App, kind: str, *, reader: str, items: list[str] | None = None, **fields: Any) -> Operation:
     """Store a new operation with its items (targets must be valid row keys), not started."""
     now = app.clock.now()
     operation = Operation(
-        id=f"{now:%Y%m}-{newest_first(now)}{uuid.uuid4().hex[:12]}",
+        id=new_id(now),
         kind=kind,
         reader=reader,
         created_at=now,
@@ -104,11 +148,22 @@ async def add_items(app: App, operation_id: str, targets: list[str]) -> None:
 
 async def read(app: App, operation_id: str) -> Operation:
     """One operation. Raises NotFound."""
-    month, row = _month_key(operation_id)
-    operation = await app.tables.get(OPERATIONS, month, row) if month and row else None
+    operation = await find(app, operation_id)
     if operation is None:
         raise NotFound(f"There is no operation {operation_id}.")
     return operation
+
+
+async def find(app: App, operation_id: str) -> Operation | None:
+    """One operation, or None."""
+    month, row = _month_key(operation_id)
+    return await app.tables.get(OPERATIONS, month, row) if month and row else None
+
+
+async def tally(app: App, operation_id: str) -> Counter[str]:
+    """Status -> number of items, without keeping them."""
+    rows = app.tables.rows(ITEMS.table, operation_id, select=["RowKey", "status"])
+    return Counter([row["status"] async for row in rows])
 
 
 async def items(app: App, operation_id: str) -> list[Item]:
@@ -183,11 +238,25 @@ def partitions(now: datetime, *, months: int = 13) -> list[str]:
     return names
 
 
-def view(operation: Operation, item_rows: list[Item] | None = None) -> dict[str, Any]:
-    """The operation as the API shows it."""
+def view_item(item: Item) -> dict[str, Any]:
+    """An item as the API shows it."""
+    shown: dict[str, Any] = {"target": item.target, "status": item.status}
+    if item.child:
+        shown["operationId"] = item.child
+    if item.error:
+        shown["error"] = item.error
+    return shown
+
+
+def view(
+    operation: Operation, item_rows: list[Item] | None = None, counts: Counter[str] | None = None
+) -> dict[str, Any]:
+    """The operation as the API shows it. `counts` are those of all items; needed when `item_rows` are not all."""
     percent = operation.percent_complete
     if operation.status not in TERMINAL and operation.item_count and item_rows is not None:
-        percent = 100 * sum(item.status in TERMINAL for item in item_rows) // operation.item_count
+        if counts is None:
+            counts = Counter(item.status for item in item_rows)
+        percent = 100 * sum(counts[status] for status in TERMINAL) // operation.item_count
     shown: dict[str, Any] = {
         "id": operation.id,
         "kind": operation.kind,
@@ -202,10 +271,19 @@ def view(operation: Operation, item_rows: list[Item] | None = None) -> dict[str,
         "error": operation.error,
         "reason": operation.reason,
         "ticketNumber": operation.ticket_number,
+        "approval": operation.approval.shown() if operation.approval else None,
+        "itemCount": operation.item_count or None,
     }
     shown |= {key: value for key, value in optional.items() if value is not None}
     if item_rows is not None and operation.item_count:
-        shown["items"] = [
-            {"target": i.target, "status": i.status, **({"error": i.error} if i.error else {})} for i in item_rows
-        ]
+        shown["items"] = [view_item(item) for item in item_rows]
     return shown
+
+
+async def whole(app: App, operation: Operation) -> dict[str, Any]:
+    """The operation as the API shows it alone: with its first INLINE_ITEMS items."""
+    if not operation.item_count:
+        return view(operation)
+    first = await app.tables.all(ITEMS, operation.id, limit=INLINE_ITEMS)
+    counts = await tally(app, operation.id) if operation.item_count > INLINE_ITEMS else None
+    return view(operation, first, counts)

@@ -49,6 +49,7 @@ AGES: tuple[Age, ...] = (
     # Counted from when a window was made, which may be a year before it begins.
     Age("Maintenance", lambda s: timedelta(days=s.audit_retention_days + 400)),
     Age("OperationItems", lambda s: timedelta(days=s.audit_retention_days)),
+    Age("OperationKeys", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Operations", lambda s: timedelta(days=s.audit_retention_days)),
     Age("PlannedWork", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Poison", lambda s: timedelta(days=s.change_retention_days)),

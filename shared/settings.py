@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     sink_messages_per_minute: int = Field(0, ge=0)
     """In place of what each kind of sink allows, for receivers of one's own; 0: as the kinds say. Only together with
     `allow_private_webhooks`."""
+    approval_above_devices: int = Field(25, ge=0)
+    """An action on more devices than this waits until a second person approves it; 0: none does."""
+    approval_hours: int = Field(24, ge=1, le=168)
+    """After that long it is no longer waited for."""
     change_retention_days: int = Field(90, ge=1)
     audit_retention_days: int = Field(365, ge=30)
 

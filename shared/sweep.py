@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
-from shared import alerts, audit, hints, progress, tenants
+from shared import alerts, audit, hints, operations, progress, tenants
 from shared.alerts.records import ALERTS, OPEN
 from shared.app import App
 from shared.connections import CONNECTIONS
@@ -60,6 +60,8 @@ async def resend(app: App) -> int:
 async def _beginnings(app: App, operation: Operation) -> list[Job]:
     """The jobs that begin what of an operation has not begun; none while it is young, or no kind that is sent again."""
     now = app.clock.now()
+    if operations.is_bulk(operation):
+        return await operations.lost_of_bulk(app, operation)
     if operation.status == "notStarted":
         if now - operation.created_at > LOST_AFTER:
             kind = "device." if operation.kind.startswith("device.") else operation.kind

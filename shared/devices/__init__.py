@@ -9,7 +9,7 @@ from shared.devices.detail import Shown, count_history, find, get, history, in_h
 from shared.devices.export import LIFE as EXPORT_LIFE
 from shared.devices.export import give_up_export, read_export, run_export, start_export
 from shared.devices.forget import forget_subscription
-from shared.devices.listing import Filter, Listing, find_all, summary
+from shared.devices.listing import Filter, Listing, find_all, find_many, summary
 from shared.devices.places import Place
 from shared.devices.records import (
     CHANGES,
@@ -46,6 +46,7 @@ __all__ = [
     "device_id",
     "find",
     "find_all",
+    "find_many",
     "forget_subscription",
     "get",
     "give_up_export",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,9 +15,12 @@ from shared.app import App
 from shared.devices import index, places
 from shared.devices.index import Entry
 from shared.devices.places import Place
-from shared.devices.records import STATUSES, Status
+from shared.devices.records import STATUSES, Status, subscription_of
 from shared.devices.type_names import type_name
-from shared.errors import InvalidInput
+from shared.errors import InvalidInput, NotFound
+
+MISSING_NAMED = 5
+"""Devices that an error's message names; its details name all."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,20 @@ async def find_all(app: App, caller: Principal, wanted: Filter) -> Listing:
         rows += _matching(place, read.get(place.subscription.id, ()), wanted)
     refreshed = [p.subscription.last_refreshed_at for p in chosen if p.subscription.last_refreshed_at]
     return Listing(rows, chosen, max(refreshed, default=None))
+
+
+async def find_many(app: App, caller: Principal, ids: Sequence[str]) -> list[Row]:
+    """These devices, each once. Raises NotFound, naming those that are not there or outside the caller's scope."""
+    wanted = dict.fromkeys(ids)
+    subscriptions = tuple({subscription_of(one) for one in wanted} - {""})
+    found = await find_all(app, caller, Filter(subscription_ids=subscriptions)) if subscriptions else None
+    rows = {row.entry.id: row for row in (found.rows if found else ()) if row.entry.id in wanted}
+    missing = [one for one in wanted if one not in rows]
+    if missing:
+        details = [{"code": "notFound", "message": "There is no such device.", "target": one} for one in missing]
+        named = ", ".join(missing[:MISSING_NAMED]) + (", ..." if len(missing) > MISSING_NAMED else "")
+        raise NotFound(f"There is no device {named}. Nothing was done.", target="deviceIds", details=details)
+    return [rows[one] for one in wanted]
 
 
 def _folded(values: Iterable[str]) -> frozenset[str]:

@@ -17,7 +17,7 @@ from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFa
 from shared.jobs import Announce, ApplyEvents, FollowOperation, PollSubscription
 from shared.microsoft import compute
 from shared.microsoft.identity import TenantCredential
-from shared.operations import planned
+from shared.operations import parts, pauses, planned
 from shared.operations.records import GUARDS, Failure, Plan, plan_of
 from shared.progress import OPERATIONS, TERMINAL, Operation, Status
 
@@ -33,6 +33,7 @@ CHECK_SECONDS, CHECKS = 5, 12
 """How often, and how long apart, the machine's state is read until it is what the action leads to."""
 NOT_THERE = 404
 CONFLICT = 409
+TOO_MANY = 429
 
 
 async def run(app: App, job: FollowOperation) -> None:
@@ -48,6 +49,9 @@ async def run(app: App, job: FollowOperation) -> None:
     now = app.clock.now()
     if plan.phase == "sending" and plan.sending_until is not None and plan.sending_until > now:
         await _later(app, operation, (plan.sending_until - now).total_seconds() + 1)
+        return
+    if pause := await pauses.left(app, plan.subscription_id):
+        await _later(app, operation, pause)
         return
     try:
         credential = await _credential(app, plan)
@@ -81,7 +85,7 @@ async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCr
     # A token first: a sign-in that fails is no lost answer.
     await credential.get_token(f"{app.settings.resources['arm']}/.default")
     # Known before Azure is asked: the machine may be seen away sooner than the answer comes.
-    work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now())
+    work = planned.work(operation.id, plan.verb, plan.asked_by, app.clock.now(), plan.work_kind)
     await planned.begin(app, plan.device_id, plan.subscription_id, plan.resource_type, work)
     claimed = await _store(app, operation, plan)
     if claimed is None:
@@ -155,6 +159,9 @@ async def _lost(app: App, operation: Operation, plan: Plan) -> None:
 
 
 async def _wait(app: App, operation: Operation, plan: Plan, error: Throttled) -> None:
+    if error.status == TOO_MANY:
+        # Budgets are the subscription's: the other actions on it wait as well.
+        await pauses.add(app, plan.subscription_id, error.retry_after)
     if app.clock.now() - operation.created_at > (PATIENCE if plan.phase == "queued" else DEADLINE):
         await _stuck(app, operation, plan, error)
         return
@@ -233,6 +240,9 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
             correlation_id=operation.correlation_id,
         )
     )
+    if plan.parent:
+        await parts.report(app, operation, plan)
+        return
     # The list shows the machine's new state from the poll, not from here.
     await app.queues.send(
         PollSubscription(subscription_id=plan.subscription_id, correlation_id=operation.correlation_id)

@@ -53,10 +53,12 @@ class DeviceWork(Record):
 WORKS = Kind("PlannedWork", DeviceWork, lambda w: (w.subscription_id, w.device_id))
 
 
-def work(operation_id: str, verb: Verb, by: str, starts_at: datetime) -> Work:
+def work(
+    operation_id: str, verb: Verb, by: str, starts_at: datetime, kind: Literal["action", "schedule"] = "action"
+) -> Work:
     """The record of an action that is about to be sent; `by` is the name of who asked."""
     what = f"{WORDS[verb]} by {by}" if by else WORDS[verb]
-    return Work(id=operation_id, what=what, starts_at=starts_at, stops=verb in STOPPING)
+    return Work(id=operation_id, kind=kind, what=what, starts_at=starts_at, stops=verb in STOPPING)
 
 
 async def of_subscription(app: App, subscription_id: str) -> dict[str, DeviceWork]:

@@ -9,7 +9,7 @@ from shared.access import Principal
 from shared.app import App
 from shared.devices import places
 from shared.errors import NotFound
-from shared.progress import OPERATIONS, Operation
+from shared.progress import ITEMS, OPERATIONS, Item, Operation
 
 
 class Sight:
@@ -47,6 +47,15 @@ async def get(app: App, caller: Principal, operation_id: str) -> Operation:
     if not await Sight(app, caller).allows(operation):
         raise NotFound(f"There is no operation {operation_id}.")
     return operation
+
+
+async def items_of(
+    app: App, operation: Operation, *, statuses: Sequence[str] = (), above: str = "", limit: int
+) -> list[Item]:
+    """Items of an operation by target, from beyond `above`."""
+    where = " or ".join(f"status eq @s{number}" for number in range(len(statuses)))
+    values = {f"s{number}": status for number, status in enumerate(statuses)}
+    return await app.tables.all(ITEMS, operation.id, above=above, where=where, parameters=values, limit=limit)
 
 
 async def listed(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -12,6 +12,7 @@ from shared.progress import Operation
 from shared.store.tables import Kind, Record
 
 Phase = Literal["queued", "sending", "following", "verifying"]
+WorkKind = Literal["action", "schedule"]
 
 
 class Plan(Record):
@@ -25,6 +26,10 @@ class Plan(Record):
     tenant_id: str
     asked_by: str = ""
     """Name of who asked."""
+    parent: str = ""
+    """The operation on many devices that it is part of."""
+    work_kind: WorkKind = "action"
+    """Of the planned work that it is."""
     phase: Phase = "queued"
     attempts: int = 0
     """How often it was sent."""
@@ -50,11 +55,98 @@ def plan_of(operation: Operation) -> Plan:
     return Plan.model_validate(operation.state)
 
 
+class Note(Record):
+    """An act on an operation on many devices that the audit log does not have yet."""
+
+    id: str
+    action: str
+    actor: str
+    actor_name: str = ""
+    outcome: str = "accepted"
+    reason: str | None = None
+    ticket_number: str | None = None
+    request_id: str = ""
+
+
+class Bulk(Record):
+    """Where an operation on many devices stands; kept in `Operation.state`."""
+
+    verb: Verb
+    work_kind: WorkKind = "action"
+    asked_by: str = ""
+    """Name of who asked."""
+    confirm: bool = False
+    begun: bool = False
+    """The lanes of its subscriptions know of it."""
+    stopping: dict[str, Any] | None = None
+    """Why nothing more of it begins (canceled, rejected, expired): the error of its items."""
+    notes: list[Note] = Field(default_factory=list)
+
+    def into(self) -> dict[str, object]:
+        """As kept in the operation's row."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def bulk_of(operation: Operation) -> Bulk:
+    """The plan in the row of an operation on many devices."""
+    return Bulk.model_validate(operation.state)
+
+
+class Slot(Record):
+    """A device of a subscription that is being acted upon for an operation on many."""
+
+    operation_id: str
+    target: str
+    by: str = ""
+    """Whose end made room for it, so that the same message begins it again after a kill."""
+
+
+class Waiting(Record):
+    """An operation of which not all devices of a subscription have begun."""
+
+    operation_id: str
+    after: str = ""
+    """The last target that was taken; they are taken in order."""
+
+
+class Lane(Record):
+    """What goes on in one subscription for operations on many devices, the oldest first."""
+
+    subscription_id: str
+    slots: list[Slot] = Field(default_factory=list)
+    waiting: list[Waiting] = Field(default_factory=list)
+
+
+LANES = Kind("OperationLanes", Lane, lambda lane: ("lane", lane.subscription_id))
+
+
+class Pause(Record):
+    """Azure asked to be left alone about a subscription. `until` is UTC."""
+
+    subscription_id: str
+    until: datetime
+
+
+PAUSES = Kind("OperationLanes", Pause, lambda pause: ("pause", pause.subscription_id))
+
+
+class Key(Record):
+    """The operation that was begun under a key."""
+
+    key: str
+    operation_id: str
+
+
+KEYS = Kind("OperationKeys", Key, lambda key: ("key", key.key))
+
+
 class Guard(Record):
     """Marks a device as busy with an operation, so that two never run at once. `at` is UTC."""
 
     device_id: str
     operation_id: str = ""
+    holder: str = ""
+    """The operation that it is taken for, before that is stored: known beforehand of one that is part of another."""
     at: datetime
 
 

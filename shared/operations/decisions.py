@@ -1,0 +1,114 @@
+"""What people say of an operation that was asked for: approve it, reject it, or cancel what has not begun.
+
+One conditional write decides; of two who decide at once, the second is told what the first has said.
+"""
+
+from __future__ import annotations
+
+from shared.access import Principal
+from shared.app import App
+from shared.capabilities import VERBS
+from shared.errors import Conflict, Forbidden, NotFound
+from shared.jobs import FollowOperation, RunBulk
+from shared.operations import reads
+from shared.operations.bulk import CANCELED, is_bulk, note, stopped
+from shared.operations.records import bulk_of
+from shared.progress import OPERATIONS, TERMINAL, Operation
+
+REJECTED = {"code": "approvalRejected", "message": "A second person has rejected it."}
+
+
+async def decide(
+    app: App,
+    caller: Principal,
+    operation_id: str,
+    *,
+    approve: bool,
+    reason: str | None = None,
+    ticket_number: str | None = None,
+    request_id: str = "",
+) -> Operation:
+    """Approve or reject an operation that waits for it.
+
+    Raises NotFound outside the caller's sites, Forbidden for who asked for it, Conflict when it waits no more.
+    """
+    operation = await reads.get(app, caller, operation_id)
+    if operation.approval is None:
+        raise Conflict("This operation needs no approval.", code="noApproval")
+    if caller.id == operation.approval.requested_by:
+        raise Forbidden(
+            "You asked for it yourself. Another person must decide; you can cancel it.", code="approvalByRequester"
+        )
+    now = app.clock.now()
+
+    def decided(row: Operation) -> Operation:
+        approval, plan = row.approval, bulk_of(row)
+        if approval is None or approval.state != "pending":
+            said = approval.state if approval else "decided"
+            raise Conflict(f"It is {said} already.", code="alreadyDecided")
+        if approval.expires_at <= now:
+            raise Conflict("The time to approve it is over. Ask for the action again.", code="approvalExpired")
+        approval = approval.changed(
+            state="approved" if approve else "rejected",
+            decided_by=caller.id,
+            decided_by_name=caller.name,
+            decided_at=now,
+            reason=reason,
+        )
+        what = "approve" if approve else "reject"
+        told = note(what, plan.verb, caller.id, caller.name, reason, ticket_number, request_id)
+        changed = row.changed(state=plan.changed(notes=[*plan.notes, told]).into())
+        if not approve:
+            changed = stopped(row, REJECTED | ({"reason": reason} if reason else {}), told)
+        return changed.changed(approval=approval, last_updated_at=now)
+
+    return await _decided(app, operation, await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), decided))
+
+
+async def cancel(
+    app: App,
+    caller: Principal,
+    operation_id: str,
+    *,
+    reason: str | None = None,
+    ticket_number: str | None = None,
+    request_id: str = "",
+) -> Operation:
+    """Cancel what has not begun of an action on many devices, or an action on one that has not begun.
+
+    What was sent to Azure goes on to its end. Raises NotFound, and Conflict when there is nothing to cancel.
+    """
+    operation = await reads.get(app, caller, operation_id)
+    now = app.clock.now()
+    if is_bulk(operation):
+
+        def stop(row: Operation) -> Operation:
+            if row.status in TERMINAL or bulk_of(row).stopping:
+                raise Conflict("Nothing of it waits to begin any more.", code="alreadyEnded")
+            told = note("cancel", bulk_of(row).verb, caller.id, caller.name, reason, ticket_number, request_id)
+            approval = row.approval
+            if approval is not None and approval.state == "pending":
+                approval = approval.changed(state="canceled")
+            return stopped(row, CANCELED, told).changed(approval=approval, last_updated_at=now)
+
+        return await _decided(app, operation, await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), stop))
+    area, _, verb = operation.kind.partition(".")
+    if area != "device" or verb not in VERBS:
+        raise Conflict("Only actions on devices can be canceled.", code="notCancelable")
+
+    def withdraw(row: Operation) -> Operation:
+        if row.status != "notStarted":
+            raise Conflict("It was begun already, and goes on to its end.", code="alreadyBegun")
+        return row.changed(status="canceled", error=CANCELED, last_updated_at=now)
+
+    changed = await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), withdraw)
+    # What follows an end (the device is free again, who waits is told) follows this one too.
+    await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
+    return changed or operation
+
+
+async def _decided(app: App, operation: Operation, changed: Operation | None) -> Operation:
+    if changed is None:
+        raise NotFound(f"There is no operation {operation.id}.")
+    await app.queues.send(RunBulk(operation_id=operation.id, correlation_id=operation.correlation_id))
+    return changed
