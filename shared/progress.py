@@ -122,7 +122,7 @@ async def start(app: App, kind: str, *, reader: str, items: list[str] | None = N
     """Store a new operation with its items (targets must be valid row keys), not started."""
     now = app.clock.now()
     operation = Operation(
-        id=new_id(now),
+        id=fields.pop("id", "") or new_id(now),
         kind=kind,
         reader=reader,
         created_at=now,

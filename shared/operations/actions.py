@@ -41,6 +41,10 @@ class Asked:
     request_id: str = ""
 
 
+class Already(Conflict):
+    """The device is as the action would leave it: of a schedule's, nothing is left to do."""
+
+
 async def answers(app: App, found: Shown) -> list[Answer]:
     """All five verbs for a device as it is now."""
     device = found.device
@@ -107,6 +111,8 @@ async def _allowed(app: App, found: Shown, verb: str, *, confirm: bool) -> Capab
     state = await _present_state(app, found)
     row = capabilities.find(device.type, verb)
     why = capabilities.refusal(device.type, verb, state)
+    if row is not None and why and state == row.ends_in:
+        raise Already(why, code="actionNotAvailable", target=verb)
     if why or row is None:
         raise Conflict(why, code="actionNotAvailable", target=verb)
     if row.needs_confirmation and not confirm:
