@@ -102,7 +102,7 @@ async def replace(
 ) -> Schedule:
     """Replace a schedule; the caller owns it from now on. What needs an approval needs it anew when it changed.
 
-    `version` None: whatever is there. Raises as `create`, and PreconditionFailed when it is not that version any more.
+    Raises as `create`, and PreconditionFailed when it is not that version any more (None: that of `before`).
     """
     now = app.clock.now()
     new = await _made(app, caller, wanted, before, now)
@@ -119,7 +119,7 @@ async def replace(
     stored = await app.tables.update(SCHEDULES, PARTITION, before.id, change)
     if stored is None:
         raise NotFound(f"There is no schedule {before.id}.")
-    await _not_run(app, replaced[-1], now)
+    await _let_go(app, replaced[-1], stored, now)
     await trail(app, caller, "replace", stored, why)
     return stored
 
@@ -129,10 +129,13 @@ def _same(current: Schedule, version: int) -> None:
         raise PreconditionFailed("It has changed since you read it. Read it again, then repeat.")
 
 
-async def _not_run(app: App, before: Schedule, now: datetime) -> None:
-    """A run that was due and had not begun when the schedule changed is no run any more: say so."""
+async def _let_go(app: App, before: Schedule, after: Schedule, now: datetime) -> None:
+    """Forget the time that was next. A run that was due then and had not begun is no run any more: say so."""
     at = before.next_due
-    if at is None or at > now:
+    if at is None or at == after.next_due:
+        return
+    if at > now:
+        await due.forget(app, Due(schedule_id=before.id, at=at))
         return
     row = Run(
         schedule_id=before.id,

@@ -34,6 +34,13 @@ async def run(app: App, job: RunSchedule) -> None:
     row = await run_of(app, job.schedule_id, job.at, job.cause)
     override = _override(schedule, this)
     expected = schedule is not None and (override is not None if this.cause else schedule.next_due == this.at)
+    if schedule is not None and not expected and row is not None and row.state == "starting" and row.worked_until < now:
+        why = (
+            "It was cut off, and the schedule was changed before it went on. What it had begun is among the operations."
+        )
+        await _store(app, schedule, _missed(row, "changed", why))
+        await due.forget(app, this)
+        return
     if schedule is None or not expected:
         if (row is not None and row.state != "starting") or now - this.at > due.ORPHANED:
             await due.forget(app, this)

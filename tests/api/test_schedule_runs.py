@@ -10,8 +10,8 @@ import pytest
 from shared import jobs
 from shared.access import GRANTS, Grant
 from shared.alerts import policies
-from shared.schedules.records import DUE, DUE_PARTITION, GRACE, Due
-from shared.schedules.running import give_up
+from shared.schedules.records import DUE, DUE_PARTITION, GRACE, RUNS, Due, Run
+from shared.schedules.running import WORKING, give_up
 from tests.errors import error_of
 from tests.estate import Estate
 from tests.scheduling import body, come, made, runs, shown, tag, until
@@ -141,6 +141,23 @@ async def test_a_schedule_that_is_changed_while_its_run_is_due_says_that_it_did_
     assert machine.power == "running"
 
 
+async def test_a_run_that_was_cut_off_before_its_schedule_changed_is_not_left_half_done(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    schedule = await made(estate, machine)
+    await estate.advance(11 * 60)
+    now, at = estate.app.clock.now(), datetime.fromisoformat(schedule["nextRunAt"])
+    half = Run(schedule_id=schedule["id"], due_at=at, action="stop", begun_at=now, worked_until=now + WORKING)
+    await estate.app.tables.put(RUNS, half)
+    await estate.call("PUT", f"/schedules/{schedule['id']}", json=body(estate, machine, minutes=60))
+    await come(estate, 1)
+    assert await states(estate, schedule) == ["starting"], "whoever began it may be at work"
+    await come(estate, 3)
+    [run] = await runs(estate, schedule)
+    assert (run["state"], run["reason"]) == ("missed", "changed")
+    assert [row.at > at for row in await estate.app.tables.all(DUE, DUE_PARTITION)] == [True]
+
+
 async def test_a_run_that_fails_in_every_try_is_missed_and_the_schedule_goes_on(estate: Estate) -> None:
     machine = estate.machine()
     await estate.poll()
@@ -236,6 +253,20 @@ async def test_an_override_that_is_ended_stops_what_it_kept_on(estate: Estate) -
     await come(estate, 1)
     assert (machine.power, (await shown(estate, schedule))["overrides"]) == ("deallocated", [])
     await estate.call("DELETE", f"/schedules/{schedule['id']}/override", 204)
+
+
+async def test_a_run_at_the_very_end_of_an_override_is_the_calendars_and_the_only_one(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    schedule = await made(estate, machine, rule="FREQ=HOURLY")
+    second = schedule["nextRuns"][1]["at"]
+    await estate.call("POST", f"/schedules/{schedule['id']}/override", json={"until": second})
+    await until(estate, schedule["nextRunAt"])
+    await until(estate, second)
+    await come(estate, 1)
+    found = [(run["state"], run["because"]) for run in await runs(estate, schedule)]
+    assert (found, machine.power) == ([("started", "calendar"), ("overridden", "calendar")], "deallocated")
+    assert (await shown(estate, schedule))["overrides"] == []
 
 
 async def test_an_override_that_nothing_fell_into_does_nothing(estate: Estate) -> None:

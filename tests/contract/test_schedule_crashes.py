@@ -1,8 +1,11 @@
-"""Killed at any write, a schedule's run is done once, and the next one comes."""
+"""Killed at any write, a schedule's run is done once, and the next one comes; and what the timer reads."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 import pytest
@@ -19,13 +22,14 @@ from shared.schedules import changes, overrides
 from shared.schedules.changes import Why
 from shared.schedules.records import DUE, DUE_PARTITION, RUNS, SCHEDULES
 from shared.schedules.running import WORKING
+from shared.store.tables import Kind, Tables
 from tests import estate as made
 from tests.app_fixtures import ApiFor
 from tests.estate import Estate, Settle
 from tests.mortal import mortal
 from tests.scheduling import body
 
-MOST_WRITES = 12
+MOST_WRITES = 14
 """More than a run makes."""
 
 
@@ -77,6 +81,33 @@ async def test_a_worker_killed_at_any_write_neither_loses_nor_doubles_a_run(esta
         [following] = await estate.app.tables.all(DUE, DUE_PARTITION)
         assert following.at == due + timedelta(hours=1), writes
     assert MOST_WRITES > deaths >= 9, "the worker must have died at every write there is"
+
+
+class Watched(Tables):
+    """The real tables, and which of them were read."""
+
+    def __init__(self, real: Tables) -> None:
+        super().__init__(real._service)
+        self._clients, self.read = real._clients, list[str]()
+
+    async def get(self, kind: Kind[Any], partition: str, row: str) -> Any:
+        self.read.append(kind.table)
+        return await super().get(kind, partition, row)
+
+    async def rows(self, table: str, partition: str, **query: Any) -> AsyncIterator[Any]:
+        self.read.append(table)
+        async for row in super().rows(table, partition, **query):
+            yield row
+
+
+async def test_the_timer_reads_what_is_due_and_no_schedule(estate: Estate) -> None:
+    for minutes in (10, 60, 600):
+        await estate.call("POST", "/schedules", 201, json=body(estate, estate.machine(), minutes=minutes))
+    await estate.advance(11 * 60)
+    watched = Watched(estate.app.tables)
+    assert await schedules.send_due(replace(estate.app, tables=watched)) == 1
+    assert watched.read == [DUE.table]
+    await estate.settle(60, delayed=True)
 
 
 async def test_two_workers_at_the_same_time_run_it_once(estate: Estate) -> None:
