@@ -49,7 +49,7 @@ format: $(VENV)/.stamp ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: setup ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries with kills (ARGS=latency: one part); writes JSON
+bench: setup ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries and 1,000 restarts with kills (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew

@@ -1,9 +1,9 @@
-"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and three other parts.
+"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and four other parts.
 
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
-bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py and
-bench/deliveries.py say what they measure.
+bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py,
+bench/deliveries.py and bench/bulk.py say what they measure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import cycle, deliveries, latency, noise
+from bench import bulk, cycle, deliveries, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -184,11 +184,20 @@ def with_faults_and_kills(_: argparse.Namespace) -> list[str]:
     return deliveries.failures(result)
 
 
+def many_restarts(_: argparse.Namespace) -> list[str]:
+    """Restart many machines at once, print and write; gives what was lost, doubled or beyond a budget."""
+    result = asyncio.run(bulk.measure())
+    print(bulk.table(result))
+    write(bulk=result)
+    return bulk.failures(result)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "noise": noisy_day,
     "cycles": cycles,
     "latency": from_event_to_ticket,
     "deliveries": with_faults_and_kills,
+    "bulk": many_restarts,
 }
 
 

@@ -118,11 +118,16 @@ def new_id(now: datetime) -> str:
     return f"{now:%Y%m}-{newest_first(now)}{uuid.uuid4().hex[:12]}"
 
 
-async def start(app: App, kind: str, *, reader: str, items: list[str] | None = None, **fields: Any) -> Operation:
-    """Store a new operation with its items (targets must be valid row keys), not started."""
+async def start(
+    app: App, kind: str, *, reader: str, items: list[str] | None = None, identifier: str = "", **fields: Any
+) -> Operation:
+    """Store a new operation with its items (targets must be valid row keys), not started.
+
+    Raises Conflict when one with that identifier is stored already.
+    """
     now = app.clock.now()
     operation = Operation(
-        id=fields.pop("id", "") or new_id(now),
+        id=identifier or new_id(now),
         kind=kind,
         reader=reader,
         created_at=now,

@@ -62,17 +62,26 @@ class MortalTables(Tables):
 class MortalQueues(Queues):
     """The real queues, until the worker is killed."""
 
-    def __init__(self, real: Queues, life: Life, lost: type[Job] | None) -> None:
+    def __init__(self, real: Queues, life: Life, lost: tuple[type[Job], ...], into: list[Job]) -> None:
         super().__init__(real._service)
-        self._clients, self._life, self._lost = real._clients, life, lost
+        self._clients, self._life, self._lost, self._into = real._clients, life, lost, into
 
     async def send(self, job: Job, *, delay: float = 0) -> None:
         self._life.spend()
-        if self._lost is None or not isinstance(job, self._lost):
+        if isinstance(job, self._lost):
+            self._into.append(job)
+        else:
             await super().send(job, delay=delay)
 
 
-def mortal(app: App, writes: int, *, lost: type[Job] | None = None) -> App:
-    """The application in a worker that dies after so many writes. Jobs of the class `lost` go nowhere."""
-    life = Life(writes)
-    return replace(app, tables=MortalTables(app.tables, life), queues=MortalQueues(app.queues, life, lost))
+def mortal(
+    app: App,
+    writes: int,
+    *,
+    lost: type[Job] | tuple[type[Job], ...] = (),
+    into: list[Job] | None = None,
+) -> App:
+    """The application in a worker that dies after so many writes. Jobs of the classes `lost` go into a list only."""
+    life, classes = Life(writes), lost if isinstance(lost, tuple) else (lost,)
+    queues = MortalQueues(app.queues, life, classes, [] if into is None else into)
+    return replace(app, tables=MortalTables(app.tables, life), queues=queues)

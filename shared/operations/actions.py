@@ -100,7 +100,7 @@ async def start_part(
     row = await _allowed(app, found, verb, confirm=confirm)
     guard = await _guard(app, found.device.id, holder=identifier)
     fields = _fields(found, row, asked, parent=parent, work_kind=kind)
-    operation = known or await progress.start(app, f"device.{verb}", id=identifier, **fields)
+    operation = known or await progress.start(app, f"device.{verb}", identifier=identifier, **fields)
     await _accept(app, operation, guard, found, asked)
     await app.queues.send(FollowOperation(operation_id=identifier, correlation_id=asked.request_id))
 

@@ -316,7 +316,8 @@ async def lost(app: App, operation: Operation) -> list[Job]:
         return [again] if now - operation.last_updated_at > SILENT_AFTER and not waits else []
     if now - operation.last_updated_at < UNSEEN_AFTER:
         return []
-    return [again, *(AdvanceLane(subscription_id=one) for one in await _subscriptions(app, operation.id))]
+    waiting = await _subscriptions(app, operation.id)
+    return [again, *(AdvanceLane(subscription_id=one, operation_id=operation.id) for one in waiting)]
 
 
 async def give_up(app: App, job: RunBulk, reason: str) -> None:

@@ -43,7 +43,7 @@ async def join(app: App, subscription_id: str, operation_id: str) -> None:
             return lane.changed(waiting=[*lane.waiting, new])
 
         await app.tables.update(LANES, "lane", subscription_id, joined)
-    await app.queues.send(AdvanceLane(subscription_id=subscription_id))
+    await app.queues.send(AdvanceLane(subscription_id=subscription_id, operation_id=operation_id))
 
 
 @dataclass
@@ -158,13 +158,14 @@ async def _begin(app: App, slot: Slot) -> None:
 async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str, error: TenantryError) -> None:
     """The action could not begin: the item fails, unless another worker does the same or Azure asks to wait."""
     subscription_id = subscription_of(slot.target)
+    again = AdvanceLane(subscription_id=subscription_id, operation_id=operation.id)
     if isinstance(error, Throttled):
         await pauses.add(app, subscription_id, error.retry_after)
-        await app.queues.send(AdvanceLane(subscription_id=subscription_id), delay=error.retry_after)
+        await app.queues.send(again, delay=error.retry_after)
         return
     guard = await app.tables.get(GUARDS, "device", slot.target)
     if error.code in RACES and guard is not None and guard.holder == identifier:
-        await app.queues.send(AdvanceLane(subscription_id=subscription_id), delay=CROWDED_SECONDS)
+        await app.queues.send(again, delay=CROWDED_SECONDS)
         return
     child = await actions.withdraw(app, identifier)
     if child is not None and child.status not in TERMINAL:

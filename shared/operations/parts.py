@@ -157,7 +157,8 @@ async def finish(app: App, operation_id: str) -> None:
             event_id=f"{operation.id}|completed",
             subject=operation.id,
             site_ids=operation.site_ids,
-            data=progress.view(operation) | {"askedBy": bulk_of(operation).asked_by},
+            data=progress.view(operation)
+            | {"deviceName": f"{operation.item_count} devices", "askedBy": bulk_of(operation).asked_by},
             correlation_id=operation.correlation_id,
         )
     )

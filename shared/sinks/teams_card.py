@@ -184,7 +184,7 @@ def _deed(data: dict[str, Any]) -> str:
     client, device = str(data.get("clientName") or ""), str(data.get("deviceName") or "A resource")
     by = f" by {data['askedBy']}" if data.get("askedBy") else ""
     if data.get("status") == "succeeded":
-        told = f"{device} was {DONE.get(verb, verb)}{by}"
+        told = f"{device} {'were' if data.get('itemCount') else 'was'} {DONE.get(verb, verb)}{by}"
     else:
         ended = {"failed": "failed", "canceled": "was canceled"}.get(str(data.get("status")), "has no known outcome")
         told = f"{verb.capitalize()} of {device}{by} {ended}"
