@@ -11,7 +11,20 @@ from typing import TypeVar
 
 import azure.functions as func
 
-from shared import alerts, correlation, devices, health, hints, jobs, operations, outbox, poison, provisioning, tenants
+from shared import (
+    alerts,
+    correlation,
+    devices,
+    health,
+    hints,
+    jobs,
+    operations,
+    outbox,
+    poison,
+    provisioning,
+    schedules,
+    tenants,
+)
 from shared import app as composition
 from shared.alerts import catching_up, watchdog
 from shared.app import App
@@ -80,4 +93,5 @@ handle(jobs.Watch, watchdog.run_watch, watchdog.give_up_watch)
 handle(jobs.FollowOperation, operations.run, operations.give_up)
 handle(jobs.RunBulk, operations.run_bulk, operations.give_up_bulk)
 handle(jobs.AdvanceLane, operations.run_lane, operations.give_up_lane)
+handle(jobs.RunSchedule, schedules.run, schedules.give_up)
 handle(jobs.ExportDevices, devices.run_export, devices.give_up_export)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import azure.functions as func
 
-from shared import alerts, connections, correlation, health, jobs, outbox, retention, sweep, tenants
+from shared import alerts, connections, correlation, health, jobs, outbox, retention, schedules, sweep, tenants
 from shared import app as composition
 
 blueprint = func.Blueprint()
@@ -57,6 +57,13 @@ async def judge_due(timer: func.TimerRequest) -> None:
     """Every minute: incidents whose time has come (a hold, a delay, a snooze, planned work) are looked at again."""
     correlation.begin()
     await alerts.send_due(composition.current())
+
+
+@blueprint.timer_trigger(arg_name="timer", schedule="5 * * * * *", use_monitor=True)
+async def run_schedules(timer: func.TimerRequest) -> None:
+    """Every minute: one run-schedule job for each time that has come."""
+    correlation.begin()
+    await schedules.send_due(composition.current())
 
 
 @blueprint.timer_trigger(arg_name="timer", schedule="45 */5 * * * *", use_monitor=True)

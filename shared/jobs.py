@@ -188,6 +188,18 @@ class AdvanceLane(Job):
     """The device that has ended and makes room."""
 
 
+class RunSchedule(Job):
+    """Do what a schedule is due for, or go on with it."""
+
+    QUEUE = "run-schedule"
+
+    schedule_id: str
+    at: datetime
+    """When it was due, in UTC."""
+    cause: str = ""
+    """Empty: the calendar. Else the id of the override that ends then."""
+
+
 class ExportDevices(Job):
     """Write the CSV of a device export."""
 
@@ -213,5 +225,6 @@ ALL: tuple[type[Job], ...] = (
     FollowOperation,
     RunBulk,
     AdvanceLane,
+    RunSchedule,
     ExportDevices,
 )

@@ -55,6 +55,7 @@ AGES: tuple[Age, ...] = (
     Age("Operations", lambda s: timedelta(days=s.audit_retention_days)),
     Age("PlannedWork", lambda s: timedelta(days=s.audit_retention_days)),
     Age("Poison", lambda s: timedelta(days=s.change_retention_days)),
+    Age("ScheduleRuns", lambda s: timedelta(days=s.audit_retention_days)),
     Age("SignIns", lambda _: timedelta(days=1)),
 )
 

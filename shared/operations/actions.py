@@ -43,6 +43,10 @@ class Asked:
     request_id: str = ""
 
 
+class Already(Conflict):
+    """The device is as the action would leave it: of a schedule's, nothing is left to do."""
+
+
 @dataclass(frozen=True)
 class _Sight:
     """What an action would be done to, and how it is now. `rights` None: not asked, or not told."""
@@ -132,6 +136,8 @@ async def _allowed(
     sight = await _look(app, found, child)
     row = capabilities.find(sight.resource_type, verb)
     why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
+    if row is not None and why and sight.state == row.ends_in:
+        raise Already(why, code="actionNotAvailable", target=verb)
     if row is None or why or (why := await _nothing_kept(app, device, row)):
         raise Conflict(why, code="actionNotAvailable", target=verb)
     if wrong := requests.missing(row, instances):

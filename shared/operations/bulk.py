@@ -69,7 +69,7 @@ async def start_many(
     if key and (known := await _under(app, key)) is not None:
         await app.queues.send(RunBulk(operation_id=known.id, correlation_id=request_id))
         return known
-    refused = _refusals(found, verb)
+    refused = _refusals(found, verb, kind)
     marked = _check(found, verb, refused, confirm=confirm)
     now, able = app.clock.now(), len(refused) - sum(why is not None for why in refused.values())
     limit = app.settings.approval_above_devices
@@ -137,12 +137,18 @@ def note(
     )
 
 
-def _refusals(found: Sequence[Shown | Row], verb: Verb) -> dict[str, dict[str, str] | None]:
-    """Device id -> why nothing can be done to it as far as is stored, None when it can. Pure."""
+def _refusals(found: Sequence[Shown | Row], verb: Verb, kind: WorkKind) -> dict[str, dict[str, str] | None]:
+    """Device id -> why nothing can be done to it as far as is stored, None when it can. Pure.
+
+    A schedule leaves devices as it wants them: one that is so already is looked at again, and is no failure.
+    """
     result: dict[str, dict[str, str] | None] = {}
     for one in found:
         device = one.device if isinstance(one, Shown) else one.entry
         why, code = capabilities.refusal(device.type, verb, device.power_state), "actionNotAvailable"
+        row = capabilities.find(device.type, verb)
+        if kind == "schedule" and row is not None and device.power_state == row.ends_in:
+            why = ""
         if not why and one.place.subscription.access == "none":
             why, code = actions.no_access(one.place), "noAzureAccess"
         result[device.id] = {"code": code, "message": why} if why else None
@@ -251,6 +257,7 @@ async def _write_notes(app: App, operation: Operation) -> Operation:
             one.actor,
             one.action,
             operation.id,
+            tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
             actor_name=one.actor_name,
             outcome=one.outcome,
             reason=one.reason,

@@ -20,7 +20,7 @@ from shared.jobs import AdvanceLane, FollowOperation, PollSubscription
 from shared.operations import actions, parts, pauses
 from shared.operations.actions import Asked
 from shared.operations.records import GUARDS, LANES, Bulk, Lane, Slot, Waiting, bulk_of, plan_of
-from shared.progress import ITEMS, TERMINAL, Operation
+from shared.progress import ITEMS, TERMINAL, Operation, Status
 
 AT_ONCE = 10
 """Devices of one subscription."""
@@ -170,8 +170,10 @@ async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str
     child = await actions.withdraw(app, identifier)
     if child is not None and child.status not in TERMINAL:
         return  # it was begun by another worker, and tells of its end itself
-    shown = {"code": error.code, "message": error.message}
-    await parts.settle(app, slot.operation_id, slot.target, "failed", shown)
+    already = isinstance(error, actions.Already) and bulk_of(operation).work_kind == "schedule"
+    shown = {"code": "already" if already else error.code, "message": error.message}
+    status: Status = "succeeded" if already else "failed"
+    await parts.settle(app, slot.operation_id, slot.target, status, shown)
     await parts.make_room(app, slot.operation_id, slot.target, operation.correlation_id)
 
 

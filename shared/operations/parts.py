@@ -136,6 +136,7 @@ async def finish(app: App, operation_id: str) -> None:
             operation.created_by,
             operation.kind,
             operation.id,
+            tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
             actor_name=plan.asked_by,
             outcome="succeeded" if status == "succeeded" else "failed",
             reason=operation.reason,

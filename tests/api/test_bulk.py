@@ -256,7 +256,7 @@ async def test_a_marked_action_asks_for_confirmation_and_a_second_person(
     rows = await polled(estate)
     row = capabilities.find(VM, "restart")
     assert row is not None
-    monkeypatch.setitem(capabilities._ROWS, (VM.lower(), "restart"), replace(row, needs_confirmation=True))
+    monkeypatch.setitem(capabilities._ROWS, (VM.lower(), "restart"), replace(row, confirmation="It is marked."))
     refused = await act(estate, 409, deviceIds=ids(estate, rows))
     assert refused["error"]["code"] == "confirmationRequired"
     operation = await act(estate, deviceIds=ids(estate, rows), confirm=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.estate import Estate
+from tests.scheduling import made
 
 SECONDS = 20
 """What the generated requests may take; the host answers them in this process meanwhile."""
@@ -26,6 +27,7 @@ async def existing_ids(estate: Estate) -> dict[str, list[str]]:
     await estate.poll()
     sink = await estate.webhook()
     export = await estate.call("POST", "/devices/export", 202)
+    schedule = await made(estate, machine)
     await estate.settle(30)
     sites, tenants = await estate.listed("/sites"), await estate.listed("/tenants")
     return {
@@ -34,6 +36,7 @@ async def existing_ids(estate: Estate) -> dict[str, list[str]]:
         "device_id": [estate.device_id(machine)],
         "operation_id": [export["id"]],
         "principal_id": ["someone"],
+        "schedule_id": [schedule["id"]],
         "sink_id": [sink["id"]],
         "site_id": [site["id"] for site in sites],
         "tenant_id": [tenant["id"] for tenant in tenants],

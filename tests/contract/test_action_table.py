@@ -180,7 +180,7 @@ async def office(quiet_storage: str, sandbox: Sandbox, control: httpx.AsyncClien
             app = composition.build(settings_module.load())
         stack.push_async_callback(app.aclose)
         await reset.empty_storage(quiet_storage, app.transport.azure)
-        app.queues = MortalQueues(app.queues, Life(FOR_EVER), jobs.Job)
+        app.queues = MortalQueues(app.queues, Life(FOR_EVER), (jobs.Job,), [])
         world = sandbox.cloud.world
         tenant = tenant_called(world, "Contoso")
         await app.vault.set(refresh_secret_name("c1"), await sign_in(sandbox, http))

@@ -43,7 +43,7 @@ async def estate(fresh_app: Host, sandbox: Sandbox, control: httpx.AsyncClient, 
 def cut_off(estate: Estate, lost: type[jobs.Job] = jobs.Job, *, after: int = FOR_EVER) -> Iterator[None]:
     """Jobs of a class go nowhere, as if the worker was killed before it sent them; or the queues fail after so many."""
     app, real = estate.app, estate.app.queues
-    app.queues = MortalQueues(real, Life(after), lost if after == FOR_EVER else None)
+    app.queues = MortalQueues(real, Life(after), (lost,) if after == FOR_EVER else (), [])
     try:
         yield
     finally:
