@@ -71,7 +71,8 @@ async def start(
     guard = await _guard(app, found.device.id)
     try:
         operation = await progress.start(app, f"device.{verb}", **_fields(found, row, asked))
-        await _accept(app, operation, guard, found, asked)
+        await _write_down(app, operation, found, asked)
+        await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
     except BaseException:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
         raise
@@ -97,8 +98,10 @@ async def start_part(
     guard = await _guard(app, found.device.id, holder=identifier)
     fields = _fields(found, row, asked, parent=parent, work_kind=kind)
     operation = known or await progress.start(app, f"device.{verb}", identifier=identifier, **fields)
-    await _accept(app, operation, guard, found, asked)
+    await _write_down(app, operation, found, asked)
     await app.queues.send(FollowOperation(operation_id=identifier, correlation_id=asked.request_id))
+    # Last: a device that names it needs no second message.
+    await app.tables.put(GUARDS, guard.changed(operation_id=identifier))
 
 
 async def _allowed(app: App, found: Shown, verb: str, *, confirm: bool) -> Capability:
@@ -147,8 +150,8 @@ def _fields(found: Shown, row: Capability, asked: Asked, **of_plan: Any) -> dict
     }
 
 
-async def _accept(app: App, operation: Operation, guard: Guard, found: Shown, asked: Asked) -> None:
-    """Write an action down, and let its device name it."""
+async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked) -> None:
+    """Write an action into the audit log."""
     await audit.record(
         app,
         asked.by,
@@ -161,7 +164,6 @@ async def _accept(app: App, operation: Operation, guard: Guard, found: Shown, as
         operationId=operation.id,
         resourceId=found.device.resource_id,
     )
-    await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
 
 
 async def withdraw(app: App, operation_id: str) -> Operation | None:
@@ -210,10 +212,9 @@ async def _busy(app: App, device_id: str) -> str:
 
 
 async def _holds(app: App, guard: Guard) -> bool:
-    if not guard.operation_id:
+    operation = await progress.find(app, guard.operation_id or guard.holder)
+    if operation is None and not guard.operation_id:
         return app.clock.now() - guard.at < GUARD_WITHOUT_OPERATION
-    month, _, row = guard.operation_id.partition("-")
-    operation = await app.tables.get(progress.OPERATIONS, month, row)
     return operation is not None and operation.status not in TERMINAL
 
 

@@ -73,7 +73,7 @@ async def run(app: App, job: AdvanceLane) -> None:
     after = after or lane
     for slot in after.slots:
         if slot.by == by or not job.target:
-            await _begin(app, slot)
+            await _begin(app, slot, thorough=not job.target)
     for operation_id in ({job.operation_id} | _operations(lane)) - _operations(after) - {""}:
         # Nothing of it is left in this lane.
         await parts.finish(app, operation_id)
@@ -133,26 +133,30 @@ def _next(lane: Lane, offer: _Offer, by: str) -> Lane | None:
     return None if changed == lane else changed
 
 
-async def _begin(app: App, slot: Slot) -> None:
-    """Begin the action on one device, or go on where that was cut off."""
+async def _begin(app: App, slot: Slot, *, thorough: bool) -> None:
+    """Begin the action on one device, or go on where that was cut off.
+
+    What has begun tells of its end itself. `thorough`: in case that message was lost as well, it is sent again.
+    """
     operation = await progress.find(app, slot.operation_id)
     item = await parts.claim(app, slot.operation_id, slot.target)
     if operation is None or item is None:
         return
-    if item.status in TERMINAL:
+    identifier = parts.child_id(slot.operation_id, slot.target)
+    child = await progress.find(app, identifier)
+    if child is None and item.status in TERMINAL:
         await parts.make_room(app, slot.operation_id, slot.target, operation.correlation_id)
-        return
-    child = await progress.find(app, item.child)
-    if child is not None and child.status in TERMINAL:
-        await parts.report(app, child, plan_of(child))
+    elif child is not None and child.status in TERMINAL:
+        if thorough or child.error == actions.NEVER_BEGUN:
+            await parts.report(app, child, plan_of(child))
     elif child is not None and await _named(app, slot.target, child.id):
-        if child.status == "notStarted":
+        if thorough and child.status == "notStarted":
             await app.queues.send(FollowOperation(operation_id=child.id, correlation_id=child.correlation_id))
-    else:
+    elif item.status not in TERMINAL:
         try:
-            await _start(app, operation, bulk_of(operation), slot.target, item.child)
+            await _start(app, operation, bulk_of(operation), slot.target, identifier)
         except TenantryError as error:
-            await _not_begun(app, operation, slot, item.child, error)
+            await _not_begun(app, operation, slot, identifier, error)
 
 
 async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str, error: TenantryError) -> None:
@@ -168,7 +172,7 @@ async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str
         await app.queues.send(again, delay=CROWDED_SECONDS)
         return
     child = await actions.withdraw(app, identifier)
-    if child is not None and child.status not in TERMINAL:
+    if child is not None and child.error != actions.NEVER_BEGUN:
         return  # it was begun by another worker, and tells of its end itself
     shown = {"code": error.code, "message": error.message}
     await parts.settle(app, slot.operation_id, slot.target, "failed", shown)
