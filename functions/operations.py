@@ -230,7 +230,7 @@ async def list_items(
     return page.reply([progress.view_item(item) for item in shown], after=after, total=total)
 
 
-@area.post("/operations/{operation_id}/cancel", permission=DEVICES_UPDATE)
+@area.post("/operations/{operation_id}/cancel", permission=DEVICES_UPDATE, idempotent=True)
 async def cancel_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:
@@ -238,7 +238,7 @@ async def cancel_operation(
     return progress.view(await operations.cancel(app, caller, operation_id, **_why(request, body)))
 
 
-@area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE)
+@area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE, idempotent=True)
 async def approve_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:
@@ -246,7 +246,7 @@ async def approve_operation(
     return progress.view(await operations.decide(app, caller, operation_id, approve=True, **_why(request, body)))
 
 
-@area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE)
+@area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE, idempotent=True)
 async def reject_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:

@@ -98,7 +98,8 @@ async def start(
     try:
         fields = _fields(found, row, sight, asked, child=child, instances=list(instances))
         operation = await progress.start(app, f"device.{verb}", **fields)
-        await _accept(app, operation, guard, found, asked)
+        await _write_down(app, operation, found, asked)
+        await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
     except BaseException:
         await app.tables.delete(GUARDS, guard.changed(etag=None))
         raise
@@ -124,8 +125,10 @@ async def start_part(
     guard = await _guard(app, found.device.id, holder=identifier)
     fields = _fields(found, row, sight, asked, parent=parent, work_kind=kind)
     operation = known or await progress.start(app, f"device.{verb}", identifier=identifier, **fields)
-    await _accept(app, operation, guard, found, asked)
+    await _write_down(app, operation, found, asked)
     await app.queues.send(FollowOperation(operation_id=identifier, correlation_id=asked.request_id))
+    # Last: a device that names it needs no second message.
+    await app.tables.put(GUARDS, guard.changed(operation_id=identifier))
 
 
 async def _allowed(
@@ -136,7 +139,7 @@ async def _allowed(
     sight = await _look(app, found, child)
     row = capabilities.find(sight.resource_type, verb)
     why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
-    if row is not None and why and sight.state == row.ends_in:
+    if row is not None and why and sight.state == row.ends_in and row.ends_in not in row.allowed_from:
         raise Already(why, code="actionNotAvailable", target=verb)
     if row is None or why or (why := await _nothing_kept(app, device, row)):
         raise Conflict(why, code="actionNotAvailable", target=verb)
@@ -181,8 +184,8 @@ def _fields(found: Shown, row: Capability, sight: _Sight, asked: Asked, **of_pla
     }
 
 
-async def _accept(app: App, operation: Operation, guard: Guard, found: Shown, asked: Asked) -> None:
-    """Write an action down, and let its device name it."""
+async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked) -> None:
+    """Write an action into the audit log."""
     await audit.record(
         app,
         asked.by,
@@ -196,7 +199,6 @@ async def _accept(app: App, operation: Operation, guard: Guard, found: Shown, as
         operationId=operation.id,
         resourceId=plan_of(operation).resource_id,
     )
-    await app.tables.put(GUARDS, guard.changed(operation_id=operation.id))
 
 
 async def withdraw(app: App, operation_id: str) -> Operation | None:
@@ -287,10 +289,9 @@ async def _busy(app: App, device_id: str) -> str:
 
 
 async def _holds(app: App, guard: Guard) -> bool:
-    if not guard.operation_id:
+    operation = await progress.find(app, guard.operation_id or guard.holder)
+    if operation is None and not guard.operation_id:
         return app.clock.now() - guard.at < GUARD_WITHOUT_OPERATION
-    month, _, row = guard.operation_id.partition("-")
-    operation = await app.tables.get(progress.OPERATIONS, month, row)
     return operation is not None and operation.status not in TERMINAL
 
 

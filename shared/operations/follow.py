@@ -254,7 +254,7 @@ async def _end(
 async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
     """What follows an end; doing it twice tells nobody twice."""
     guard = await app.tables.get(GUARDS, "device", plan.device_id)
-    if guard is not None and guard.operation_id == operation.id:
+    if guard is not None and operation.id in (guard.operation_id, guard.holder):
         await app.tables.delete(GUARDS, guard.changed(etag=None))
     if operation.status == "succeeded":
         await azure.put_back(app, plan)

@@ -11,6 +11,7 @@ request-limits-and-throttling) and below Compute's 500 updates a minute
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from shared import devices, progress
 from shared.app import App
@@ -26,6 +27,8 @@ AT_ONCE = 10
 """Devices of one subscription."""
 RACES = frozenset({"operationRunning", "conflict", "preconditionFailed"})
 """Codes of what two workers that begin the same at once are told."""
+SILENT_AFTER = timedelta(minutes=10)
+"""What was put in line and has not begun by then has lost its message, or waits in a long line."""
 CROWDED_SECONDS = 1
 """Before a message comes again that found the lane being changed by many."""
 
@@ -71,9 +74,10 @@ async def run(app: App, job: AdvanceLane) -> None:
         await app.queues.send(job, delay=CROWDED_SECONDS)
         return
     after = after or lane
-    for slot in after.slots:
-        if slot.by == by or not job.target:
-            await _begin(app, slot)
+    mine = [slot for slot in after.slots if slot.by == by or not job.target]
+    waits = [await _begin(app, slot, thorough=not job.target) for slot in mine]
+    if any(waits):
+        await app.queues.send(job, delay=max(waits))
     for operation_id in ({job.operation_id} | _operations(lane)) - _operations(after) - {""}:
         # Nothing of it is left in this lane.
         await parts.finish(app, operation_id)
@@ -133,48 +137,50 @@ def _next(lane: Lane, offer: _Offer, by: str) -> Lane | None:
     return None if changed == lane else changed
 
 
-async def _begin(app: App, slot: Slot) -> None:
-    """Begin the action on one device, or go on where that was cut off."""
+async def _begin(app: App, slot: Slot, *, thorough: bool) -> float:
+    """Begin the action on one device, or go on where that was cut off; gives seconds to wait before trying again, or 0.
+
+    What has begun tells of its end itself. `thorough`: what was silent for long may have lost its message.
+    """
     operation = await progress.find(app, slot.operation_id)
     item = await parts.claim(app, slot.operation_id, slot.target)
     if operation is None or item is None:
-        return
-    if item.status in TERMINAL:
+        return 0
+    identifier = parts.child_id(slot.operation_id, slot.target)
+    child = await progress.find(app, identifier)
+    if child is None and item.status in TERMINAL:
         await parts.make_room(app, slot.operation_id, slot.target, operation.correlation_id)
-        return
-    child = await progress.find(app, item.child)
-    if child is not None and child.status in TERMINAL:
-        await parts.report(app, child, plan_of(child))
+    elif child is not None and child.status in TERMINAL:
+        if item.status not in TERMINAL and (thorough or child.error == actions.NEVER_BEGUN):
+            await parts.report(app, child, plan_of(child))
     elif child is not None and await _named(app, slot.target, child.id):
-        if child.status == "notStarted":
+        if thorough and child.status == "notStarted" and app.clock.now() - child.created_at > SILENT_AFTER:
             await app.queues.send(FollowOperation(operation_id=child.id, correlation_id=child.correlation_id))
-    else:
+    elif item.status not in TERMINAL:
         try:
-            await _start(app, operation, bulk_of(operation), slot.target, item.child)
+            await _start(app, operation, bulk_of(operation), slot.target, identifier)
         except TenantryError as error:
-            await _not_begun(app, operation, slot, item.child, error)
+            return await _not_begun(app, operation, slot, identifier, error)
+    return 0
 
 
-async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str, error: TenantryError) -> None:
+async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str, error: TenantryError) -> float:
     """The action could not begin: the item fails, unless another worker does the same or Azure asks to wait."""
-    subscription_id = subscription_of(slot.target)
-    again = AdvanceLane(subscription_id=subscription_id, operation_id=operation.id)
     if isinstance(error, Throttled):
-        await pauses.add(app, subscription_id, error.retry_after)
-        await app.queues.send(again, delay=error.retry_after)
-        return
+        await pauses.add(app, subscription_of(slot.target), error.retry_after)
+        return error.retry_after
     guard = await app.tables.get(GUARDS, "device", slot.target)
     if error.code in RACES and guard is not None and guard.holder == identifier:
-        await app.queues.send(again, delay=CROWDED_SECONDS)
-        return
+        return CROWDED_SECONDS
     child = await actions.withdraw(app, identifier)
-    if child is not None and child.status not in TERMINAL:
-        return  # it was begun by another worker, and tells of its end itself
+    if child is not None and child.error != actions.NEVER_BEGUN:
+        return 0  # it was begun by another worker, and tells of its end itself
     already = isinstance(error, actions.Already) and bulk_of(operation).work_kind == "schedule"
     shown = {"code": "already" if already else error.code, "message": error.message}
     status: Status = "succeeded" if already else "failed"
     await parts.settle(app, slot.operation_id, slot.target, status, shown)
     await parts.make_room(app, slot.operation_id, slot.target, operation.correlation_id)
+    return 0
 
 
 async def _named(app: App, device_id: str, operation_id: str) -> bool:

@@ -93,6 +93,8 @@ class Worker:
             else:
                 self.waiting.remove(job)
         await self.estate.settle(60, delayed=True)
+        # What the host was sending when the clock was stepped goes on by this.
+        await self.estate.timer("deliver_due")
         return await progress.read(self.estate.app, begun.id)
 
     async def sending(self, operation_id: str) -> set[str]:
