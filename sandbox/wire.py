@@ -195,8 +195,9 @@ class Service:
                 reply = await self.dispatch(call)
             except CloudError as error:
                 reply = self.error_reply(error)
-        self._log(call, reply.status)
-        headers = {"x-ms-request-id": str(uuid.uuid4()), "request-id": str(uuid.uuid4())}
+        identifier = str(uuid.uuid4())
+        self._log(call, reply.status, identifier)
+        headers = {"x-ms-request-id": identifier, "request-id": identifier}
         if client_id := call.headers.get("x-ms-client-request-id") or call.headers.get("client-request-id"):
             headers |= {"x-ms-client-request-id": client_id, "client-request-id": client_id}
         if self.headers is not None:
@@ -259,7 +260,7 @@ class Service:
             base_url=f"{request.url.scheme}://{request.headers.get('host', '')}",
         )
 
-    def _log(self, call: Call, status: int) -> None:
+    def _log(self, call: Call, status: int, identifier: str = "") -> None:
         if not self.simulated:
             return
         self.cloud.request_count += 1
@@ -272,6 +273,7 @@ class Service:
                 "url": call.path + (f"?{urlencode(secretless, safe='$')}" if secretless else ""),
                 "status": status,
                 "clientRequestId": call.headers.get("x-ms-client-request-id") or call.headers.get("client-request-id"),
+                "requestId": identifier,
                 "correlationId": call.headers.get("x-ms-correlation-request-id"),
                 "at": self.cloud.clock.now().isoformat(),
                 **({"body": body} if (body := self._shown_body(call)) is not None else {}),

@@ -120,7 +120,7 @@ class MicrosoftError(TenantryError):
     """A Microsoft service refused or failed.
 
     `status` is its HTTP status (0: no answer came), `remote_code` its own code (an AADSTS number, an ARM or Graph
-    code), `fix` what a technician can do about it.
+    code), `fix` what a technician can do about it, `request_id` the service's own id of the request, if it gave one.
     """
 
     http_status = 502
@@ -129,6 +129,7 @@ class MicrosoftError(TenantryError):
     def __init__(self, message: str, *, status: int = 0, remote_code: str = "", fix: str = "") -> None:
         super().__init__(message)
         self.status, self.remote_code, self.fix = status, remote_code, fix
+        self.request_id = ""
 
 
 class Throttled(MicrosoftError):

@@ -61,6 +61,8 @@ class Progress:
     """The error is that somebody or something canceled it."""
     untold: bool = False
     """Azure took it and named nothing to follow: only the resource's own state tells when it is done."""
+    request_id: str = ""
+    """Azure's own id of the request that was answered."""
 
 
 async def begin(
@@ -88,7 +90,8 @@ async def begin(
         response = initial.http_response
         response.raise_for_status()
         if response.status_code in (201, 202) and method == "POST" and not _names_url(response):
-            return Progress(finished=True, token="", delay=DEFAULT_POLL_SECONDS, untold=True)
+            identifier = arm_errors.request_id_of(response.headers)
+            return Progress(finished=True, token="", delay=DEFAULT_POLL_SECONDS, untold=True, request_id=identifier)
         poller = AsyncLROPoller(client, initial, _nothing, _polling(credential, final_state_via))
         if _names_url(response):
             # What Azure echoes of the resource may be larger than a row takes, and is not needed to go on.
@@ -196,6 +199,7 @@ def progress_of(poller: AsyncLROPoller[None], token: str = "") -> Progress:
         error=error,
         percent=percent,
         canceled=status in CANCELED,
+        request_id=arm_errors.request_id_of(response.http_response.headers),
     )
 
 

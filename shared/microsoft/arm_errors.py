@@ -5,6 +5,8 @@ Source: learn.microsoft.com/azure/azure-resource-manager/management/request-limi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import aiohttp
 from azure.core.exceptions import AzureError, HttpResponseError, ServiceRequestError, ServiceRequestTimeoutError
 
@@ -12,6 +14,8 @@ from shared.errors import AccessDenied, MicrosoftError, Throttled
 from shared.microsoft.http_errors import asks_to_wait, no_answer, retry_after
 
 TIMED_OUT, SERVER_ERROR, UNAVAILABLE = 408, 500, 503
+REQUEST_ID_CHARS = 100
+"""Kept of an id that Azure gives."""
 FIXES: dict[str, str] = {
     "AuthorizationFailed": "Give the application Reader and Virtual Machine Contributor on the subscription, delegate "
     "it with Azure Lighthouse, or give AdminAgents its Owner role back.",
@@ -27,11 +31,22 @@ def translated(error: AzureError) -> MicrosoftError:
     """Ours for an error of azure-core.
 
     Throttled: temporary (408, 429, 5xx, no answer), to be asked again after `retry_after`. AccessDenied: 401 or 403.
-    Else MicrosoftError. `status`, `remote_code` and the message are Azure's.
+    Else MicrosoftError. `status`, `remote_code`, `request_id` and the message are Azure's.
     """
     if not isinstance(error, HttpResponseError) or error.status_code is None:
         return no_answer("Azure")
-    status, code, said = error.status_code, "", ""
+    ours = _of_answer(error, error.status_code)
+    ours.request_id = request_id_of(getattr(error.response, "headers", {}))
+    return ours
+
+
+def request_id_of(headers: Mapping[str, str]) -> str:
+    """Azure's id of a request, by its answer: what its support asks for."""
+    return headers.get("x-ms-request-id", "")[:REQUEST_ID_CHARS]
+
+
+def _of_answer(error: HttpResponseError, status: int) -> MicrosoftError:
+    code, said = "", ""
     if error.error is not None:
         code, said = str(error.error.code or ""), str(error.error.message or "")
     said = said or error.reason or f"Azure answered {status}."

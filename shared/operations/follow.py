@@ -114,9 +114,9 @@ async def _send(app: App, operation: Operation, plan: Plan, credential: TenantCr
             # An earlier sending was taken after all, and this one met it at work.
             await _lost(app, claimed, plan)
             return
-        await _end(app, claimed, plan, "failed", _failure(error, row, plan))
+        await _end(app, claimed, plan.changed(azure_request_id=error.request_id), "failed", _failure(error, row, plan))
         return
-    await _advance(app, claimed, plan, begun)
+    await _advance(app, claimed, plan.changed(azure_request_id=begun.request_id), begun)
 
 
 async def _follow(app: App, operation: Operation, plan: Plan, credential: TenantCredential) -> None:
@@ -221,6 +221,8 @@ async def _end(
         result["child"] = plan.child
     if plan.request_id:
         result["clientRequestId"] = plan.request_id
+    if plan.azure_request_id:
+        result["azureRequestId"] = plan.azure_request_id
     if power_state is not None:
         result["powerState"] = power_state
         if status == "succeeded":
@@ -237,6 +239,7 @@ async def _end(
         ticket_number=operation.ticket_number,
         request_id=operation.correlation_id,
         client_request_id=plan.request_id,
+        azure_request_id=plan.azure_request_id,
         operationId=operation.id,
         status=status,
     )

@@ -39,6 +39,8 @@ class Plan(Record):
     """How often it was sent."""
     request_id: str = ""
     """`x-ms-client-request-id` of the last time it was sent: what Azure's support asks for."""
+    azure_request_id: str = ""
+    """`x-ms-request-id` of Azure's answer to it."""
     sending_until: datetime | None = None
     """While it is being sent: after this the sender is taken for dead."""
     token: str = ""

@@ -109,6 +109,7 @@ async def test_an_action_is_followed_to_its_real_end(estate: Estate, verb: str, 
     azure_name = "deallocate" if verb == "stop" else verb
     [sent] = posts(estate, azure_name)
     assert sent["clientRequestId"] == done["result"]["clientRequestId"]
+    assert sent["requestId"] == done["result"]["azureRequestId"]
     listed = await estate.call("GET", f"/devices/{estate.device_id(machine)}")
     assert listed["powerState"] == after
     audited = await estate.listed("/audit", target=estate.device_id(machine))
@@ -116,6 +117,7 @@ async def test_an_action_is_followed_to_its_real_end(estate: Estate, verb: str, 
         (f"device.{verb}", "succeeded", "T-1"),
         (f"device.{verb}", "accepted", "T-1"),
     ]
+    assert (audited[0]["clientRequestId"], audited[0]["azureRequestId"]) == (sent["clientRequestId"], sent["requestId"])
     [told] = [row for row in await estate.received() if row["body"]["type"] == "tenantry.operation.completed"]
     assert told["body"]["data"]["id"] == operation["id"]
     assert told["body"]["subject"] == estate.device_id(machine)
@@ -156,6 +158,7 @@ async def test_a_refusal_shows_azures_code_and_text(estate: Estate) -> None:
     done = await ended(estate, await act(estate, machine, "restart"))
     assert done["status"] == "failed"
     assert (done["error"]["code"], done["error"]["message"]) == ("ScopeLocked", "The scope is locked.")
+    assert done["result"]["azureRequestId"], "what Azure's support asks for"
     assert "lock" in done["error"]["fix"]
 
 
