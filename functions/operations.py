@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Annotated, Any, Self
 
 from fastapi import Path, Query, Request, Response
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from functions.devices import EVERYTHING, FilterBody
 from functions.paging import PageDep
@@ -31,17 +31,22 @@ MAX_INSTANCES = 1000
 """Of one scale set, as Azure has it."""
 
 
-class ActionBody(Acting):
+class ConfirmedBody(Acting):
     """Why an action is done; `confirm` for those that ask for it."""
 
-    confirm: bool = False
+    confirm: StrictBool = False
+
+
+class ActionBody(ConfirmedBody):
+    """What of a device it is done to, where that is not the whole of it."""
+
     instances: list[Instance] = Field(default_factory=list, max_length=MAX_INSTANCES)
     """Of a scale set or a cluster, those it is done to."""
     child: Annotated[str, StringConstraints(pattern=CHILD)] = ""
     """Path of a child below the device, as its children have it, that it is done to."""
 
 
-class ManyBody(ActionBody):
+class ManyBody(ConfirmedBody):
     """The action, and on which devices: `deviceIds` or a `filter` as lists of devices take it."""
 
     action: Verb

@@ -129,7 +129,12 @@ def answers(resource_type: str, run_state: str | None, resource: Any = None) -> 
 
 
 def offered(resource_type: str, run_state: str | None) -> list[str]:
-    """The verbs that can be done now, in their fixed order."""
+    """The verbs that can be done now, in their fixed order: of those that only some resources of the type have, none.
+
+    Whether a resource is one of them is told by what Azure answers of it, which a list does not ask.
+    """
     if resource_type.lower() not in _BY_TYPE:
         return []
-    return [verb for verb in VERBS if not refusal(resource_type, verb, run_state)]
+    rows = ((verb, find(resource_type, verb)) for verb in VERBS)
+    common = [verb for verb, row in rows if row is not None and (row.only is None or row.only.silent)]
+    return [verb for verb in common if not refusal(resource_type, verb, run_state)]

@@ -22,7 +22,8 @@ from shared.operations.children import locate
 from shared.operations.records import GUARDS, KEPT, Guard, Plan, WorkKind, plan_of
 from shared.progress import TERMINAL, Operation
 
-TOO_MANY = 429
+NOT_THERE, TOO_MANY = 404, 429
+GONE = "Azure does not have it, or not any more."
 LOOK_SECONDS = 10
 """How long a caller waits for the machine's present state; after that the stored one must do."""
 GUARD_WITHOUT_OPERATION = timedelta(minutes=5)
@@ -55,6 +56,8 @@ class _Sight:
     resource_id: str
     state: str | None
     answer: Any = None
+    why: str = ""
+    """Why nothing can be done to it, as far as Azure said so."""
     rights: list[dict[str, list[str]]] | None = None
 
 
@@ -62,13 +65,14 @@ async def answers(app: App, found: Shown, child: str = "") -> list[Answer]:
     """All five verbs for a device, or a child of it, as it is now. Raises InvalidInput for what is no child."""
     device = found.device
     sight = await _look(app, found, child, rights=True)
+    denied = no_access(found.place) if found.place.subscription.access == "none" else ""
     busy = await _busy(app, device.id)
     result = []
     for answer in capabilities.answers(sight.resource_type, sight.state, sight.answer):
         row = capabilities.find(sight.resource_type, answer.verb)
         why = ""
         if answer.available and row is not None:
-            why = busy or await _nothing_kept(app, device, row) or _not_permitted(row, sight)
+            why = denied or sight.why or busy or await _nothing_kept(app, device, row) or _not_permitted(row, sight)
         result.append(replace(answer, available=False, reason=why) if why else answer)
     return result
 
@@ -141,7 +145,7 @@ async def _allowed(
     why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
     if row is not None and why and sight.state == row.ends_in and row.ends_in not in row.allowed_from:
         raise Already(why, code="actionNotAvailable", target=verb)
-    if row is None or why or (why := await _nothing_kept(app, device, row)):
+    if row is None or why or (why := sight.why or await _nothing_kept(app, device, row)):
         raise Conflict(why, code="actionNotAvailable", target=verb)
     if wrong := requests.missing(row, instances):
         raise InvalidInput(wrong, target="instances")
@@ -239,7 +243,7 @@ async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False
                 azure.present(app, credential, row, resource_id),
                 _rights(app, credential, resource_id) if rights else _nothing(),
             )
-            return _Sight(kind, resource_id, now.state, now.answer, held)
+            return _Sight(kind, resource_id, now.state, now.answer, rights=held)
     except NeedsConsent as error:
         await connections.needs_consent(app, place.tenant.connection_id, error)
         return stored
@@ -247,8 +251,10 @@ async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False
         if error.status == TOO_MANY:
             await pauses.add(app, device.subscription_id, error.retry_after)
         return stored
-    except (MicrosoftError, TimeoutError):
-        # Looking is a courtesy: the action itself meets the same refusal, and its operation tells it.
+    except MicrosoftError as error:
+        # Looking is a courtesy: the action itself meets any other refusal, and its operation tells it.
+        return replace(stored, state=None, why=GONE) if error.status == NOT_THERE else stored
+    except TimeoutError:
         return stored
 
 

@@ -5,6 +5,7 @@ One conditional write decides; of two who decide at once, the second is told wha
 
 from __future__ import annotations
 
+from shared import audit
 from shared.access import Principal
 from shared.app import App
 from shared.capabilities import VERBS
@@ -13,8 +14,9 @@ from shared.jobs import FollowOperation, RunBulk
 from shared.operations import reads
 from shared.operations.bulk import CANCELED, is_bulk, note, stopped
 from shared.operations.records import bulk_of
-from shared.progress import OPERATIONS, TERMINAL, Operation
+from shared.progress import ITEMS, OPERATIONS, TERMINAL, Operation
 
+NOTHING_WAITS = "Nothing of it waits to begin any more."
 REJECTED = {"code": "approvalRejected", "message": "A second person has rejected it."}
 
 
@@ -81,10 +83,12 @@ async def cancel(
     operation = await reads.get(app, caller, operation_id)
     now = app.clock.now()
     if is_bulk(operation):
+        if not await app.tables.all(ITEMS, operation.id, where="status eq 'notStarted'", limit=1):
+            raise Conflict(NOTHING_WAITS, code="alreadyEnded")
 
         def stop(row: Operation) -> Operation:
             if row.status in TERMINAL or bulk_of(row).stopping:
-                raise Conflict("Nothing of it waits to begin any more.", code="alreadyEnded")
+                raise Conflict(NOTHING_WAITS, code="alreadyEnded")
             told = note("cancel", bulk_of(row).verb, caller.id, caller.name, reason, ticket_number, request_id)
             approval = row.approval
             if approval is not None and approval.state == "pending":
@@ -97,14 +101,32 @@ async def cancel(
         raise Conflict("Only actions on devices can be canceled.", code="notCancelable")
 
     def withdraw(row: Operation) -> Operation:
-        if row.status != "notStarted":
-            raise Conflict("It was begun already, and goes on to its end.", code="alreadyBegun")
+        _require_waiting(row)
         return row.changed(status="canceled", error=CANCELED, last_updated_at=now)
 
+    _require_waiting(operation)
+    # First: nothing else tells who did it.
+    await audit.record(
+        app,
+        caller.id,
+        f"{operation.kind}.cancel",
+        operation.resource or operation.id,
+        tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
+        actor_name=caller.name,
+        reason=reason,
+        ticket_number=ticket_number,
+        request_id=request_id,
+        operationId=operation.id,
+    )
     changed = await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), withdraw)
     # What follows an end (the device is free again, who waits is told) follows this one too.
     await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
     return changed or operation
+
+
+def _require_waiting(row: Operation) -> None:
+    if row.status != "notStarted":
+        raise Conflict("It was begun already, and goes on to its end.", code="alreadyBegun")
 
 
 async def _decided(app: App, operation: Operation, changed: Operation | None) -> Operation:

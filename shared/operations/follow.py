@@ -155,8 +155,8 @@ async def _verify(app: App, operation: Operation, plan: Plan, credential: Tenant
         wait = CHECK_SECONDS if plan.checks < CHECKS else SLOW_CHECK_SECONDS
         await _store_and_wait(app, operation, plan.changed(checks=plan.checks + 1), wait)
         return
-    if state == "unknown" and followed and not plan.lost:
-        # The resource says nothing that could be held against Azure's own verdict.
+    if followed and not plan.lost and (state == "unknown" or (state == "mixed" and plan.verb == "restart")):
+        # The resource says nothing that could be held against Azure's own verdict: what was off stays off at a restart.
         await _end(app, operation, plan, "succeeded", None, state)
         return
     late = app.clock.now() - operation.created_at > DEADLINE

@@ -26,7 +26,7 @@ HORIZON = timedelta(days=3_660)
 """A run that is further away is as good as none."""
 AHEAD = timedelta(days=5 * 366)
 """How far in the future one may begin."""
-FIRST_YEAR = 2_000
+FIRST_YEAR, LAST_YEAR = 2_000, 9_000
 _SHIFT = 7_600
 """Years, a multiple of the 400 after which the calendar repeats itself. The library looks for a rule that never runs
 until the year 9999, which takes seconds: from there it gives up at once."""
@@ -91,7 +91,7 @@ def check(calendar: Calendar, now: datetime) -> None:
     """Raises InvalidInput for a begin too far away, and for a calendar that runs no more after `now`, with why."""
     begin = calendar.starts.replace(tzinfo=calendar.zone)
     if begin > now + AHEAD or begin.year < FIRST_YEAR:
-        raise InvalidInput(f"startAt lies from the year {FIRST_YEAR} to five years ahead.", target="startAt")
+        raise _far()
     if runs(calendar, now, 1):
         return
     ever = runs(calendar, begin.astimezone(UTC) - timedelta(seconds=1), 1)
@@ -135,6 +135,10 @@ def _walls(calendar: Calendar, since: datetime) -> Iterator[datetime]:
         return
     for wall in rule.xafter(since.replace(year=since.year + _SHIFT), inc=True):
         yield wall.replace(year=wall.year - _SHIFT)
+
+
+def _far() -> InvalidInput:
+    return InvalidInput(f"startAt lies from the year {FIRST_YEAR} to five years ahead.", target="startAt")
 
 
 def _moment(wall: datetime, zone: ZoneInfo) -> Moment:
@@ -194,6 +198,8 @@ def _local_time(text: str, zone: ZoneInfo) -> datetime:
         wall = None
     if wall is None:
         raise InvalidInput("startAt is a local time in whole minutes, like 2026-03-02T19:00.", target="startAt")
+    if not FIRST_YEAR <= wall.year <= LAST_YEAR:
+        raise _far()
     day, clock = f"{wall:%Y-%m-%d}", f"{wall:%H:%M}"
     if _skipped(wall, zone):
         jump = _jump(wall, zone).astimezone(zone)

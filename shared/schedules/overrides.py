@@ -11,7 +11,7 @@ from shared.app import App
 from shared.errors import Conflict, InvalidInput, NotFound
 from shared.schedules import calendar, due, targets
 from shared.schedules.changes import Why, change, every, trail
-from shared.schedules.records import KEEPABLE, RUNS, Due, Override, Schedule
+from shared.schedules.records import GRACE, KEEPABLE, RUNS, Due, Override, Schedule
 
 LONGEST = timedelta(days=31)
 MOST = 10
@@ -106,8 +106,9 @@ def is_kept(device_id: str, held_by: Iterable[Override]) -> bool:
 
 async def held_off(app: App, schedule: Schedule, override: Override) -> datetime | None:
     """When the last run was due that an override held off and that no later run made good; None: there is none."""
-    if schedule.next_due is not None and schedule.next_due <= app.clock.now():
-        # The calendar itself comes at this moment.
+    now = app.clock.now()
+    if schedule.next_due is not None and now - GRACE <= schedule.next_due <= now:
+        # The calendar itself comes at this moment; a run that is later than that is missed, and makes up for nothing.
         return None
     async for row in app.tables.query(RUNS, schedule.id):
         if (row.due_at, row.cause) == (override.until, override.id):
@@ -117,7 +118,8 @@ async def held_off(app: App, schedule: Schedule, override: Override) -> datetime
             return None
         if override.id in row.kept_by:
             return row.due_at
-        if row.state != "missed":
+        # One that was begun so late is missed, though another worker may be about to say so.
+        if row.state != "missed" and row.begun_at - row.due_at <= GRACE:
             return None
     return None
 

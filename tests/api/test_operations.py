@@ -12,7 +12,7 @@ import pytest
 from sandbox.azure_types import VM
 from sandbox.world import Resource
 from shared import capabilities, jobs, operations, progress
-from shared.operations import follow
+from shared.operations import actions, follow
 from shared.operations.records import GUARDS, Guard, Plan, plan_of
 from shared.progress import OPERATIONS
 from shared.tenants import SUBSCRIPTIONS
@@ -297,6 +297,18 @@ async def test_success_that_the_machine_does_not_show_is_a_failure(
     await go_on(estate, operation)
     done = await ended(estate, operation)
     assert (done["status"], done["error"]["code"]) == ("failed", "stateNotReached")
+
+
+async def test_what_azure_does_not_have_any_more_is_told_before_it_is_acted_upon(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    del estate.cloud().resources[machine.id.lower()]
+    path = f"/devices/{estate.device_id(machine)}/actions"
+    offered = (await estate.call("GET", path))["value"]
+    assert not any(row["available"] for row in offered)
+    assert {row["reason"] for row in offered if row["action"] in ("start", "stop", "restart")} == {actions.GONE}
+    refused = await estate.call("POST", f"{path}/restart", 409, json={})
+    assert refused["error"]["message"] == actions.GONE
 
 
 async def test_a_machine_that_is_deleted_meanwhile_fails_the_action(estate: Estate) -> None:

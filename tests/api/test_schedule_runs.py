@@ -269,6 +269,21 @@ async def test_a_run_at_the_very_end_of_an_override_is_the_calendars_and_the_onl
     assert (await shown(estate, schedule))["overrides"] == []
 
 
+async def test_a_run_that_was_missed_meanwhile_makes_up_for_nothing_at_the_end_of_an_override(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    schedule = await made(estate, machine, rule="FREQ=HOURLY")
+    first = datetime.fromisoformat(schedule["nextRunAt"])
+    end = (first + timedelta(minutes=90)).isoformat()
+    await estate.call("POST", f"/schedules/{schedule['id']}/override", json={"until": end})
+    await until(estate, schedule["nextRunAt"])
+    await until(estate, end)
+    await come(estate, 1)
+    found = {(run["state"], run["because"]) for run in await runs(estate, schedule)}
+    assert found == {("overridden", "calendar"), ("missed", "calendar"), ("started", "override")}
+    assert (machine.power, (await shown(estate, schedule))["overrides"]) == ("deallocated", [])
+
+
 async def test_an_override_that_nothing_fell_into_does_nothing(estate: Estate) -> None:
     machine = estate.machine()
     await estate.poll()

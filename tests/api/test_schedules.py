@@ -141,6 +141,8 @@ BAD: list[tuple[dict[str, Any], int, str, str]] = [
     ({"startAt": "2027-03-28T02:30:00Z"}, 400, "startAt", "offset"),
     ({"startAt": "2027-03-28T02:30+02:00"}, 400, "startAt", "offset"),
     ({"startAt": "2099-03-28T02:30"}, 400, "startAt", "five years"),
+    ({"startAt": "0001-01-01T00:00"}, 400, "startAt", "five years"),
+    ({"startAt": "9999-12-31T23:59", "timeZone": "America/New_York"}, 400, "startAt", "five years"),
     ({"rule": "FREQ=MINUTELY"}, 400, "rule", "HOURLY"),
     ({"rule": "FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30"}, 400, "rule", "never run"),
     ({"rule": "FREQ=DAILY;UNTIL=20200101"}, 400, "rule", "never run"),

@@ -96,14 +96,15 @@ def test_what_ends_a_state_is_offered_in_it_and_what_leads_to_it_is_not(resource
 @pytest.mark.parametrize(
     "state, verbs",
     [
-        ("running", ["stop", "pause", "restart"]),
+        # Hibernate is for those machines that have it on, which a list does not tell.
+        ("running", ["stop", "restart"]),
         ("deallocated", ["start"]),
         ("stopped", ["start", "stop"]),
         ("hibernated", ["start", "resume"]),
         ("starting", []),
         ("deallocating", []),
-        ("unknown", list(VERBS)),
-        (None, list(VERBS)),
+        ("unknown", ["start", "stop", "resume", "restart"]),
+        (None, ["start", "stop", "resume", "restart"]),
     ],
 )
 def test_a_machine_offers_what_its_power_state_allows(state: str | None, verbs: list[str]) -> None:
