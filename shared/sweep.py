@@ -110,6 +110,7 @@ async def _cancel(app: App, operation: Operation) -> None:
         reason=operation.reason,
         ticket_number=operation.ticket_number,
         request_id=operation.correlation_id,
+        once=f"{operation.id}|end",
         operationId=operation.id,
         status="canceled",
     )

@@ -40,6 +40,9 @@ class Deed:
     details: dict[str, Any] = field(default_factory=dict)
     mark: str = field(default_factory=lambda: uuid.uuid4().hex[:16])
     """Ends the entry's id, so that it is found again whatever its place became."""
+    once: str = ""
+    """Names the act, in characters of a row key: an act that is told again, by another worker or after a kill, is not
+    written again. Empty: each telling is an act of its own."""
 
 
 def digest(text: str) -> str:

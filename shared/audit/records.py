@@ -1,4 +1,4 @@
-"""Rows of the audit log. A day is a partition: its entries newest first, then a head for each chain."""
+"""Rows of the audit log. A day is a partition: its entries newest first, then a head for each chain, then marks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ PROVIDER = "provider"
 """The chain of what concerns no client tenant."""
 HEAD = "h|"
 """Row keys of heads begin with it; those of entries with a digit, and so lie below."""
+ONCE = "o|"
+"""Row keys of marks begin with it."""
 REGISTER_PARTITION = "chains"
 
 
@@ -68,6 +70,13 @@ class Head(Record):
     """The day that follows it: from then on nothing is appended to this one."""
 
 
+class Mark(Record):
+    """The act of this name has its entry on this day."""
+
+    day: str
+    name: str
+
+
 class Chain(Record):
     """The newest day that a chain has."""
 
@@ -92,6 +101,7 @@ ENTRIES = Kind(
     parts=2,
 )
 HEADS = Kind(TABLE, Head, lambda h: (h.day, f"{HEAD}{h.chain}"))
+MARKS = Kind(TABLE, Mark, lambda m: (m.day, f"{ONCE}{m.name}"))
 CHAINS = Kind(TABLE, Chain, lambda c: (REGISTER_PARTITION, c.name))
 LOG = Kind(TABLE, Log, lambda _: ("log", "log"))
 

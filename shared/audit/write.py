@@ -10,17 +10,33 @@ import asyncio
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from shared.app import App
 from shared.audit.chain import Deed, begun, linked
-from shared.audit.records import CHAINS, ENTRIES, HEAD, HEADS, LOG, REGISTER_PARTITION, Chain, Head, Log, chain_of
+from shared.audit.records import (
+    CHAINS,
+    ENTRIES,
+    HEAD,
+    HEADS,
+    LOG,
+    MARKS,
+    ONCE,
+    REGISTER_PARTITION,
+    Chain,
+    Head,
+    Log,
+    Mark,
+    chain_of,
+)
 from shared.errors import Conflict, PreconditionFailed
 from shared.store.tables import MAX_DATA_CHARS, TRANSACTION_LIMIT, insert, put
 
 AT_ONCE = TRANSACTION_LIMIT - 1
-"""Entries in one transaction, beside the head."""
+"""Rows of entries and marks in one transaction, beside the head."""
+EARLY = timedelta(hours=6)
+"""So long after midnight an act may be told again that was written on the day before."""
 TRIES = 30
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 2.0
 """Seconds; a pause is a random part of what doubles from the one to the other."""
@@ -31,7 +47,7 @@ class _Line:
     """What a process has to append to one chain."""
 
     waiting: list[tuple[list[Deed], asyncio.Future[None]]] = field(default_factory=list)
-    """At most `AT_ONCE` deeds each, with who waits for them."""
+    """At most `AT_ONCE` rows each, with who waits for them."""
     drain: asyncio.Task[None] | None = None
 
 
@@ -49,12 +65,13 @@ async def record(
     request_id: str = "",
     client_request_id: str = "",
     azure_request_id: str = "",
+    once: str = "",
     **details: Any,
 ) -> None:
     """Append one entry, to the chain of the client tenant that the target belongs to, or to the provider's own.
 
-    Parameters as in `Entry`. Raises Conflict when too many others write to the chain, ValueError when it is too long
-    for a row.
+    Parameters as in `Entry`, and `once` as in `Deed`. Raises Conflict when too many others write to the chain,
+    ValueError when it is too long for a row.
     """
     deed = Deed(
         actor=actor,
@@ -68,6 +85,7 @@ async def record(
         request_id=request_id,
         client_request_id=client_request_id,
         azure_request_id=azure_request_id,
+        once=once,
         details=details,
     )
     await record_all(app, [deed])
@@ -92,9 +110,10 @@ async def _append(app: App, chain: str, deeds: list[Deed]) -> None:
     name = f"audit|{chain}|{id(app.tables)}"
     line: _Line = app.memory.setdefault(name, _Line())
     dones: list[asyncio.Future[None]] = []
-    for begin in range(0, len(deeds), AT_ONCE):
+    size = AT_ONCE // 2 if any(deed.once for deed in deeds) else AT_ONCE
+    for begin in range(0, len(deeds), size):
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        line.waiting.append((deeds[begin : begin + AT_ONCE], done))
+        line.waiting.append((deeds[begin : begin + size], done))
         dones.append(done)
     if line.drain is None:
         line.drain = asyncio.create_task(_drain(app, chain, line, name))
@@ -121,12 +140,16 @@ def _next(line: _Line) -> tuple[list[Deed], list[asyncio.Future[None]]]:
     """As much of the line as fits one transaction."""
     deeds: list[Deed] = []
     dones: list[asyncio.Future[None]] = []
-    while line.waiting and len(deeds) + len(line.waiting[0][0]) <= AT_ONCE:
+    while line.waiting and _rows(deeds) + _rows(line.waiting[0][0]) <= AT_ONCE:
         some, done = line.waiting.pop(0)
         if not done.cancelled():
             deeds += some
             dones.append(done)
     return deeds, dones
+
+
+def _rows(deeds: list[Deed]) -> int:
+    return len(deeds) + sum(bool(deed.once) for deed in deeds)
 
 
 def _tell(dones: list[asyncio.Future[None]], error: Exception | None) -> None:
@@ -141,28 +164,52 @@ def _tell(dones: list[asyncio.Future[None]], error: Exception | None) -> None:
 
 async def _write(app: App, chain: str, deeds: list[Deed]) -> None:
     """Append to the chain, again while other processes win the race."""
-    if not deeds:
-        return
+    left = list({deed.once or deed.mark: deed for deed in reversed(deeds)}.values())[::-1]
     for attempt in range(TRIES):
-        try:
-            await _try(app, chain, deeds)
+        if not left:
             return
+        try:
+            left = await _try(app, chain, left, again=attempt > 0)
         except (PreconditionFailed, Conflict):
             longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt)
             await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 - it spreads writers, and guards nothing
-    raise Conflict("The audit log of this client is being written by many at once. Try again.")
+    if left:
+        raise Conflict("The audit log of this client is being written by many at once. Try again.")
 
 
-async def _try(app: App, chain: str, deeds: list[Deed]) -> None:
-    """Raises PreconditionFailed or Conflict when another writer was faster."""
+async def _try(app: App, chain: str, deeds: list[Deed], *, again: bool) -> list[Deed]:
+    """Write them; gives what is left, which is nothing. Raises PreconditionFailed or Conflict when another was faster.
+
+    A transaction meets a mark of its day by itself; only then the marks are read.
+    """
     now = app.clock.now()
-    head, entries = linked(await _open(app, chain, now), deeds, now)
+    opened = await _open(app, chain, now)
+    days = [opened.day] if again else []
+    if opened.previous_day and now < datetime.fromisoformat(opened.day).replace(tzinfo=UTC) + EARLY:
+        days.append(opened.previous_day)
+    deeds = await _unmarked(app, days, deeds)
+    if not deeds:
+        return []
+    head, entries = linked(opened, deeds, now)
+    marks = [insert(MARKS, Mark(day=head.day, name=deed.once)) for deed in deeds if deed.once]
     try:
-        await app.tables.transact([put(HEADS, head), *(insert(ENTRIES, entry) for entry in entries)])
+        await app.tables.transact([put(HEADS, head), *(insert(ENTRIES, entry) for entry in entries), *marks])
     except PreconditionFailed:
         # A transaction that was answered with a server error, and was therefore sent twice, loses against itself.
         if await app.tables.get(ENTRIES, *ENTRIES.key(entries[0])) is None:
             raise
+    return []
+
+
+async def _unmarked(app: App, days: list[str], deeds: list[Deed]) -> list[Deed]:
+    """Those that have no entry yet on any of these days."""
+
+    async def marked(deed: Deed) -> bool:
+        found = [await app.tables.get(MARKS, day, f"{ONCE}{deed.once}") for day in days if deed.once]
+        return any(mark is not None for mark in found)
+
+    known = await asyncio.gather(*(marked(deed) for deed in deeds))
+    return [deed for deed, there in zip(deeds, known, strict=True) if not there]
 
 
 async def _open(app: App, chain: str, now: datetime) -> Head:
@@ -172,15 +219,20 @@ async def _open(app: App, chain: str, now: datetime) -> Head:
     in between, the next writer goes on from there. Raises PreconditionFailed or Conflict when another was faster.
     """
     today = f"{now:%Y-%m-%d}"
-    head = await _head(app, chain, today) or await _newest(app, chain)
-    while head is not None and head.next_day is not None and head.next_day > head.day:
-        head = await _head(app, chain, head.next_day) or await _begin(app, chain, head.next_day, head)
-        await _register(app, head)
+    head, registered = await _head(app, chain, today), None
     if head is None:
-        head = await _begin(app, chain, today, None)
+        registered = await _registered(app, chain)
+        head = await _head(app, chain, registered.day) if registered is not None else None
+    while head is not None and head.next_day is not None and head.next_day > head.day:
+        head = await _head(app, chain, head.next_day) or await _go_on(app, head, head.next_day)
+        await _register(app, head)
+    if head is None and registered is not None:
+        # There was a head, and it is gone. Verification tells whether it may be.
+        head = await _begin(app, begun(chain, max(today, registered.day), registered.day))
+    elif head is None:
+        head = await _begin(app, begun(chain, today))
     elif head.day < today:
-        closed = await app.tables.put(HEADS, head.changed(next_day=today))
-        head = await _begin(app, chain, today, closed)
+        head = await _go_on(app, await app.tables.put(HEADS, head.changed(next_day=today)), today)
     await _register(app, head)
     return head
 
@@ -189,26 +241,26 @@ async def _head(app: App, chain: str, day: str) -> Head | None:
     return await app.tables.get(HEADS, day, f"{HEAD}{chain}")
 
 
-async def _newest(app: App, chain: str) -> Head | None:
-    """The head of the chain's newest day; None for a new chain, and when retention or somebody took it away."""
-    registered = await app.tables.get(CHAINS, REGISTER_PARTITION, chain)
-    return await _head(app, chain, registered.day) if registered is not None else None
+async def _registered(app: App, chain: str) -> Chain | None:
+    return await app.tables.get(CHAINS, REGISTER_PARTITION, chain)
 
 
-async def _begin(app: App, chain: str, day: str, before: Head | None) -> Head:
-    registered = await app.tables.get(CHAINS, REGISTER_PARTITION, chain)
-    if registered is not None and (before is None or registered.day >= day):
-        # There was a head, and it is gone. Verification tells whether it may be.
-        head = begun(chain, day, registered.day)
-    elif before is not None:
-        head = begun(chain, day, before.day, before.hash)
-    else:
-        head = begun(chain, day)
+async def _go_on(app: App, before: Head, day: str) -> Head:
+    """Begin the day that follows a closed one."""
+    registered = await _registered(app, before.chain)
+    if registered is not None and registered.day >= day:
+        # It had begun, and its head is gone. Was it begun a moment ago, then its head is there, and this is refused.
+        return await _begin(app, begun(before.chain, day, registered.day))
+    return await _begin(app, begun(before.chain, day, before.day, before.hash))
+
+
+async def _begin(app: App, head: Head) -> Head:
+    """Store the head of a day. Raises Conflict when another was faster."""
     log = await app.tables.get(LOG, "log", "log")
     if log is None:
-        await app.tables.insert(LOG, Log(first_day=day))
+        await app.tables.insert(LOG, Log(first_day=head.day))
     elif log.first_day is None:
-        await app.tables.put(LOG, log.changed(first_day=day))
+        await app.tables.put(LOG, log.changed(first_day=head.day))
     return await app.tables.insert(HEADS, head)
 
 
@@ -220,7 +272,7 @@ async def _register(app: App, head: Head) -> None:
     """
     if head.sequence:
         return
-    known = await app.tables.get(CHAINS, REGISTER_PARTITION, head.chain)
+    known = await _registered(app, head.chain)
     if known is None:
         await app.tables.insert(CHAINS, Chain(name=head.chain, day=head.day))
     elif known.day == head.day:

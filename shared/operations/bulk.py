@@ -251,20 +251,24 @@ async def _write_notes(app: App, operation: Operation) -> Operation:
     notes = bulk_of(operation).notes
     if not notes:
         return operation
-    for one in notes:
-        await audit.record(
-            app,
-            one.actor,
-            one.action,
-            operation.id,
-            tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
+    tenant_id = operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None
+    deeds = [
+        audit.Deed(
+            actor=one.actor,
+            action=one.action,
+            target=operation.id,
+            tenant_id=tenant_id,
             actor_name=one.actor_name,
             outcome=one.outcome,
             reason=one.reason,
             ticket_number=one.ticket_number,
             request_id=one.request_id,
-            devices=operation.item_count,
+            once=one.id,
+            details={"devices": operation.item_count},
         )
+        for one in notes
+    ]
+    await audit.record_all(app, deeds)
     written = {one.id for one in notes}
 
     def without(row: Operation) -> Operation | None:

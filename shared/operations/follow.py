@@ -240,6 +240,7 @@ async def _end(
         request_id=operation.correlation_id,
         client_request_id=plan.request_id,
         azure_request_id=plan.azure_request_id,
+        once=f"{operation.id}|end",
         operationId=operation.id,
         status=status,
     )

@@ -142,6 +142,7 @@ async def finish(app: App, operation_id: str) -> None:
             reason=operation.reason,
             ticket_number=operation.ticket_number,
             request_id=operation.correlation_id,
+            once=f"{operation.id}|end",
             status=status,
         )
         operation = await progress.update(

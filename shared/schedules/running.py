@@ -207,6 +207,7 @@ async def _trail(app: App, schedule: Schedule, row: Run, **details: Any) -> None
         schedule.id,
         actor_name=f"schedule {schedule.name}",
         outcome="failed" if row.state == "missed" else "accepted",
+        once=f"{schedule.id}|{row.due_at.isoformat()}|{row.cause}|{row.state}",
         dueAt=row.due_at,
         state=row.state,
         reason=row.reason or row.message,

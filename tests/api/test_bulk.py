@@ -16,7 +16,7 @@ from sandbox.world import Resource
 from shared import capabilities, devices, jobs, operations, progress
 from shared.devices import DEVICES, Shown
 from shared.devices.records import DEVICE_PREFIX
-from shared.operations import bulk, lanes, parts, pauses
+from shared.operations import bulk, follow, lanes, parts, pauses
 from shared.operations.planned import WORKS
 from shared.operations.records import GUARDS, KEYS, LANES, Guard, Key, Lane, Slot, Waiting, bulk_of
 from shared.progress import OPERATIONS
@@ -276,6 +276,21 @@ async def test_the_same_idempotency_key_acts_once(estate: Estate) -> None:
     assert first.headers["operation-location"].endswith(f"/operations/{first.json()['id']}")
     assert (await ended(estate, first.json()))["status"] == "succeeded"
     assert len(posts(estate)) == len(rows)
+
+
+async def test_an_end_that_is_told_again_after_a_kill_is_one_entry_of_the_audit_log(estate: Estate) -> None:
+    rows = await polled(estate)
+    done = await ended(estate, await act(estate, deviceIds=ids(estate, rows)))
+    before = await estate.listed("/audit")
+    for identifier in (done["id"], done["items"][0]["operationId"]):
+        # As a worker leaves it that is killed between the entry and the row.
+        row = await progress.read(estate.app, identifier)
+        await estate.app.tables.put(OPERATIONS, row.changed(status="running"))
+    await follow.run(estate.app, jobs.FollowOperation(operation_id=done["items"][0]["operationId"]))
+    await estate.settle(90, delayed=True)
+    await parts.finish(estate.app, done["id"])
+    again = await estate.call("GET", f"/operations/{done['id']}")
+    assert (again["status"], await estate.listed("/audit")) == ("succeeded", before)
 
 
 async def test_above_the_set_number_a_second_person_lets_it_begin(

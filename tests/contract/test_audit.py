@@ -187,6 +187,21 @@ class ForgetfulTables(Tables):
         return await super().transact(steps)
 
 
+class Overtaken(Tables):
+    """The real tables, to which a worker with another clock writes just after the newest day was read first."""
+
+    def __init__(self, service: Any, other: App) -> None:
+        super().__init__(service)
+        self.other: App | None = other
+
+    async def get(self, kind: Any, partition: str, row: str) -> Any:
+        found = await super().get(kind, partition, row)
+        if kind is CHAINS and self.other is not None:
+            other, self.other = self.other, None
+            await write(other, "yesterday")
+        return found
+
+
 class LateTables(Tables):
     """The real tables, always too late."""
 
@@ -229,7 +244,35 @@ async def test_clocks_on_both_sides_of_midnight_make_one_chain(app: App) -> None
     found = [target for day in days for target in targets(await stored(app, day))]
     assert len(found) == len(set(found)) == 36
     for day in days:
-        assert (await audit.verify(app, day))["ok"]
+        report = await audit.verify(app, day)
+        assert report["ok"], report
+
+
+async def test_a_day_begun_by_another_clock_between_two_reads_is_no_gap(app: App) -> None:
+    behind = at(app, MIDNIGHT - timedelta(seconds=1))
+    await write(replace(app, tables=Overtaken(app.tables._service, behind), memory={}), "one", "two")
+    for day in (DAY - timedelta(days=1), DAY):
+        assert (await only(app, day))["ok"]
+    assert not (await only(app))["begins"]
+
+
+async def test_an_act_told_twice_is_written_once(app: App) -> None:
+    async def told(worker: App, *names: str) -> None:
+        await audit.record_all(
+            worker, [audit.Deed(actor="a", action="test.act", target=n, tenant_id=TENANT, once=n) for n in names]
+        )
+
+    await told(at(app, MIDNIGHT - timedelta(seconds=1)), "yesterday")
+    app = at(app, MIDNIGHT + timedelta(minutes=1))
+    await told(app, "one", "one")
+    await asyncio.gather(*(told(replace(app, memory={}), "one", f"{number}", "yesterday") for number in range(8)))
+    await told(app, "one", "two", "yesterday")
+    await told(replace(app, tables=ForgetfulTables(app.tables._service), memory={}), "three")
+    assert targets(await stored(app, DAY - timedelta(days=1))) == ["yesterday"]
+    found = targets(await stored(app))
+    assert found[0] == "one"
+    assert sorted(found) == sorted(["one", "two", "three", *(f"{number}" for number in range(8))])
+    assert (await only(app))["ok"]
 
 
 async def test_days_are_joined_over_days_without_entries(app: App) -> None:
