@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -139,8 +139,25 @@ _USUAL = {"compute": 60, "paas": 180, "child": 60, "toggle": 10, "job": 30, "edg
 @cache
 def load() -> dict[str, PowerType]:
     """Lower-cased type -> row, in the order of the file."""
-    rows = yaml.load(_FILE.read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    return {row["type"].lower(): _type(row) for row in rows}
+    with _FILE.open() as file:
+        return described(yaml.load(file, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))  # noqa: S506 - both are safe
+
+
+def described(rows: Iterable[dict[str, Any]]) -> dict[str, PowerType]:
+    """Lower-cased type -> row, of rows as they are written. Raises ValueError that names the file and the row."""
+    found: dict[str, PowerType] = {}
+    for number, row in enumerate(rows, 1):
+        where = f"sandbox/power/{_FILE.name}, {row.get('type') or f'row {number}'}"
+        try:
+            made = _type(row)
+        except KeyError as error:
+            raise ValueError(f"{where}: {error} is missing") from error
+        except (TypeError, AttributeError) as error:
+            raise ValueError(f"{where}: {error}") from error
+        if made.type.lower() in found:
+            raise ValueError(f"{where}: it is described twice")
+        found[made.type.lower()] = made
+    return found
 
 
 @cache

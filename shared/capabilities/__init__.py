@@ -10,7 +10,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
-from shared.capabilities.model import VERBS, Capability, ResourceType, Verb, rows
+from shared.capabilities.model import VERBS, Capability, Verb, described, rows
 from shared.capabilities.run_state import concerns, state_of
 
 __all__ = [
@@ -35,11 +35,11 @@ UNSURE = (None, "unknown", "mixed")
 def _load() -> dict[tuple[str, str], Capability]:
     found: dict[tuple[str, str], Capability] = {}
     for module in pkgutil.iter_modules(__path__):
-        types: tuple[ResourceType, ...] = getattr(importlib.import_module(f"{__name__}.{module.name}"), "TYPES", ())
+        types = described(module.name, getattr(importlib.import_module(f"{__name__}.{module.name}"), "TYPES", ()))
         for row in (row for kind in types for row in rows(kind)):
             key = (row.type.lower(), row.verb)
             if key in found:
-                raise TypeError(f"{row.type} {row.verb} is described twice")
+                raise TypeError(f"shared/capabilities/{module.name}.py: {row.type} {row.verb} is described twice.")
             found[key] = row
     return found
 

@@ -194,6 +194,27 @@ PROVISIONED: Final = ("properties.provisioningState", "Succeeded", "Failed", "Ca
 """`settled` of types that show the state they are going to at once."""
 
 
+def described(module: str, types: object) -> tuple[ResourceType, ...]:
+    """The `TYPES` of a module. Raises TypeError that names the file and the row, for what Python took another way."""
+    where = f"shared/capabilities/{module}.py"
+    if not isinstance(types, tuple) or not all(isinstance(kind, ResourceType) for kind in types):
+        raise TypeError(f"{where}: TYPES is no tuple of ResourceType. Each row ends with a comma, a single one too.")
+    for kind in types:
+        row = f"{where}, {kind.type}"
+        if kind.kind not in get_args(Class):
+            raise TypeError(f"{row}: there is no kind {kind.kind}. There are {', '.join(get_args(Class))}.")
+        if not isinstance(kind.state, RunState):
+            raise TypeError(f"{row}: its run state is none. It is written as power(...), toggle(...), ready()...")
+        if not isinstance(kind.actions, tuple) or not all(isinstance(action, Action) for action in kind.actions):
+            raise TypeError(f"{row}: it has no tuple of Action. Each of them ends with a comma, a single one too.")
+        for action in kind.actions:
+            if action.verb not in VERBS:
+                raise TypeError(f"{row}: there is no verb {action.verb}. There are {', '.join(VERBS)}.")
+            if action.ends not in get_args(Ends):
+                raise TypeError(f"{row} {action.verb}: ends is one of {', '.join(get_args(Ends))}, not {action.ends}.")
+    return types
+
+
 def rows(kind: ResourceType) -> list[Capability]:
     """The complete rows of a type.
 

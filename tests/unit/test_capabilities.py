@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,15 +35,19 @@ def row_of(resource_type: str, verb: str) -> Capability:
 
 
 def test_every_type_and_action_that_azure_has_is_there() -> None:
-    ours = {(row.type, row.verb) for row in ROWS}
-    assert {(kind.type, action.verb) for kind, action in table.actions()} <= ours
+    ours, facts = {(row.type, row.verb) for row in ROWS}, {(kind.type, action.verb) for kind, action in FACTS}
+    assert sorted(facts - ours) == [], "facts in sandbox/power/actions.yaml without a row in shared/capabilities/"
+    assert sorted(ours - facts) == [], "rows of shared/capabilities/ without facts in sandbox/power/actions.yaml"
     assert len(TYPES) >= 119
     assert len(ours) >= 260
 
 
 @pytest.mark.parametrize("kind, action", [pytest.param(*one, id=f"{one[0].type}-{one[1].verb}") for one in FACTS])
 def test_a_row_says_what_the_facts_say(kind: PowerType, action: Action) -> None:
-    row = row_of(kind.type, action.verb)
+    says_what_the_facts_say(row_of(kind.type, action.verb), kind, action)
+
+
+def says_what_the_facts_say(row: Capability, kind: PowerType, action: Action) -> None:
     assert row.type == kind.type
     assert row.kind == kind.category
     assert (row.method, row.operation, row.api_version) == (action.method, action.operation or "", action.version)
@@ -47,7 +55,7 @@ def test_a_row_says_what_the_facts_say(kind: PowerType, action: Action) -> None:
     assert row.rbac_action.lower() == action.rbac.lower()
     assert (row.ends == "followed") == action.long_running
     assert row.final_state_via == action.final
-    assert ("Preview" in row.note) == kind.preview
+    assert ("Preview" in row.note) == kind.preview, "note and `preview: true` in sandbox/power/actions.yaml"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.type} {row.verb}")
@@ -177,14 +185,96 @@ def test_a_verb_that_exists_for_some_resources_of_a_type_is_refused_to_the_other
 
 def test_the_example_in_the_documentation_is_complete() -> None:
     text = (Path(__file__).parents[2] / "docs/adding-a-resource-type.md").read_text()
-    example = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert example is not None
-    made = model.rows(eval(example[1], vars(model)))  # noqa: S307 - our own documentation
+    module, facts = (re.search(rf"```{name}\n(.*?)```", text, re.DOTALL) for name in ("python", "yaml"))
+    assert module is not None
+    assert facts is not None
+    names: dict[str, Any] = {}
+    exec(module[1], names)  # noqa: S102 - our own documentation
+    made = [row for kind in model.described("contoso", names["TYPES"]) for row in model.rows(kind)]
     assert [(row.verb, sorted(row.allowed_from), row.ends_in) for row in made] == [
         ("start", ["stopped"], "running"),
         ("stop", ["running"], "stopped"),
         ("restart", ["running"], "running"),
+        ("pause", ["enabled"], "disabled"),
+        ("resume", ["disabled"], "enabled"),
     ]
+    known = table.described(yaml.safe_load(facts[1]))
+    assert {(row.type, row.verb) for row in made} == {(k.type, verb) for k in known.values() for verb in k.actions}
     for row in made:
         test_a_row_is_well_formed(row)
         test_each_row_makes_its_request(row)
+        kind = known[row.type.lower()]
+        says_what_the_facts_say(row, kind, kind.actions[row.verb])
+
+
+WIDGETS = model.ResourceType(
+    "Contoso.Example/widgets",
+    "paas",
+    "2026-01-01",
+    model.power("properties.state", "Ready", "Stopped"),
+    (model.Action("start", "start", "It runs."),),
+)
+
+
+def _with(row: Any, **wrong: Any) -> Any:
+    """A row with what the types do not allow."""
+    return replace(row, **wrong)
+
+
+@pytest.mark.parametrize(
+    "types, said",
+    [
+        (WIDGETS, "contoso.py: TYPES is no tuple"),
+        ([WIDGETS], "contoso.py: TYPES is no tuple"),
+        ((WIDGETS.actions[0],), "contoso.py: TYPES is no tuple"),
+        ((_with(WIDGETS, actions=WIDGETS.actions[0]),), "contoso.py, Contoso.Example/widgets: it has no tuple"),
+        ((_with(WIDGETS, state="properties.state"),), "contoso.py, Contoso.Example/widgets: its run state"),
+        ((_with(WIDGETS, kind="widget"),), "contoso.py, Contoso.Example/widgets: there is no kind widget"),
+        (
+            (_with(WIDGETS, actions=(_with(WIDGETS.actions[0], verb="halt"),)),),
+            "contoso.py, Contoso.Example/widgets: there is no verb halt",
+        ),
+        (
+            (_with(WIDGETS, actions=(_with(WIDGETS.actions[0], ends="now"),)),),
+            "contoso.py, Contoso.Example/widgets start: ends is one of followed",
+        ),
+    ],
+)
+def test_a_row_that_is_none_is_refused_by_file_and_type(types: object, said: str) -> None:
+    assert model.described("contoso", (WIDGETS,)) == (WIDGETS,)
+    with pytest.raises(TypeError, match=re.escape(f"shared/capabilities/{said}")):
+        model.described("contoso", types)
+
+
+FACT: dict[str, Any] = {
+    "type": "Contoso.Example/widgets",
+    "name": "Widget",
+    "class": "paas",
+    "kind": "tracked",
+    "state": {"path": "properties.state", "running": "Ready"},
+    "actions": {
+        "start": {
+            "method": "POST",
+            "version": "2026-01-01",
+            "first": 200,
+            "accepts": [200],
+            "rbac": "Contoso.Example/x",
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "rows, said",
+    [
+        ([{**FACT, "state": {"path": "properties.state"}}], "Contoso.Example/widgets: 'running' is missing"),
+        ([{name: FACT[name] for name in FACT if name != "class"}], "Contoso.Example/widgets: 'class' is missing"),
+        ([{name: FACT[name] for name in FACT if name != "type"}], "row 1: "),
+        ([{**FACT, "prevew": True}], "Contoso.Example/widgets: "),
+        ([FACT, FACT], "Contoso.Example/widgets: it is described twice"),
+    ],
+)
+def test_a_fact_that_is_none_is_refused_by_file_and_type(rows: list[dict[str, Any]], said: str) -> None:
+    assert list(table.described([deepcopy(FACT)])) == ["contoso.example/widgets"]
+    with pytest.raises(ValueError, match=re.escape(f"sandbox/power/actions.yaml, {said}")):
+        table.described([deepcopy(row) for row in rows])
