@@ -12,9 +12,10 @@ from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, 
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import retiring
 from shared.errors import InvalidInput
-from shared.outbox import deliveries, sinks, trial
+from shared.outbox import deliveries, saving, sinks, trial
 from shared.outbox.records import State
-from shared.outbox.sinks import Sink, Wanted
+from shared.outbox.saving import Wanted
+from shared.outbox.sinks import Sink
 from shared.sinks import KINDS
 
 area = Area("sinks")
@@ -103,7 +104,7 @@ async def create_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody
 ) -> dict[str, Any]:
     """Make a sink. A secret that was not sent is made, and shown in this answer only."""
-    stored, made = await sinks.save(app, caller, body.wanted(), None, **_why(body, request))
+    stored, made = await saving.save(app, caller, body.wanted(), None, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     response.headers["Location"] = f"{app.settings.public_api_url}/sinks/{stored.id}"
     return sinks.view(stored, may_change=True, made=made)
@@ -127,7 +128,7 @@ async def replace_sink(
     """
     current = await sinks.get(app, caller, sink_id)
     etag = check_if_match(request, current)
-    stored, made = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
+    stored, made = await saving.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     return sinks.view(stored, may_change=True, made=made)
 

@@ -28,6 +28,7 @@ def joined(
     them had in mind.
     """
     names = _secret_names(kind)
+    given = kind.Settings.unmasked(given, before)
     given = {name: value for name, value in given.items() if name not in names or value is not None}
     unsent = {name: value for name, value in kept.items() if name in names and name not in given}
     settings = _checked(kind, {**unsent, **given})
@@ -55,6 +56,30 @@ def secrets_in(kind: SinkKind, settings: SinkSettings) -> dict[str, str]:
 def without_secrets(kind: SinkKind, settings: SinkSettings) -> dict[str, Any]:
     """What of the settings is kept in the sink's row."""
     return settings.model_dump(by_alias=True, mode="json", exclude=set(secret_fields(kind.Settings)))
+
+
+def shown(name: str, stored: dict[str, Any], *, whole: bool) -> dict[str, Any]:
+    """A sink's settings as callers see them: `whole` of who may change it. Nothing that works as a key.
+
+    Of settings that the kind does not take any more only they see anything, and of a kind that is gone nobody.
+    """
+    if name not in KINDS:
+        return {}
+    model = KINDS[name].Settings
+    if whole:
+        return model.masked(stored)
+    try:
+        return model.model_validate(stored).redacted()
+    except ValidationError:
+        return {}
+
+
+def named_sites(kind: SinkKind, stored: dict[str, Any]) -> set[str]:
+    """The sites that a sink's settings name."""
+    try:
+        return set(kind.Settings.model_validate(stored).named_sites()) if stored else set()
+    except ValidationError:
+        return set()
 
 
 def _secret_names(kind: SinkKind) -> set[str]:

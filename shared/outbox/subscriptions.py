@@ -16,8 +16,9 @@ from typing import Any
 from shared.access import Principal
 from shared.app import App
 from shared.errors import Conflict, NotFound
-from shared.outbox import sinks
-from shared.outbox.sinks import Sink, Wanted
+from shared.outbox import saving, sinks
+from shared.outbox.saving import Wanted
+from shared.outbox.sinks import Sink
 from shared.sinks import logic_apps
 
 
@@ -38,7 +39,7 @@ async def subscribe(
 ) -> tuple[Sink, bool]:
     """Make a subscription, or change the one that this URL has; and whether it is new.
 
-    `events` and `site_ids` None: all. Raises what `sinks.save` raises.
+    `events` and `site_ids` None: all. Raises what `saving.save` raises.
     """
     wanted = Wanted(
         kind=logic_apps.KIND,
@@ -51,13 +52,13 @@ async def subscribe(
     identifier = subscription_id(callback_url)
     if await sinks.find(app, identifier) is None:
         try:
-            made, _ = await sinks.save(app, caller, wanted, None, identifier=identifier, **why)
+            made, _ = await saving.save(app, caller, wanted, None, identifier=identifier, **why)
             return made, True
         except Conflict:
             # The same workflow asked twice at once, and the other request was first.
             if await sinks.find(app, identifier) is None:
                 raise
-    changed, _ = await sinks.save(app, caller, wanted, await _own(app, caller, callback_url), **why)
+    changed, _ = await saving.save(app, caller, wanted, await _own(app, caller, callback_url), **why)
     return changed, False
 
 

@@ -25,6 +25,18 @@ LOST_SECONDS = 120.0
 """After a request whose answer never came: longer than a vendor works at one."""
 ALERT_EVENTS = ("tenantry.alert.opened", "tenantry.alert.updated", "tenantry.alert.closed")
 
+EVENTS = (
+    *ALERT_EVENTS,
+    "tenantry.operation.completed",
+    "tenantry.schedule.missed",
+    "tenantry.tenant.synced",
+    "tenantry.tenant.failed",
+    "tenantry.connection.needsConsent",
+    "tenantry.sink.disabled",
+    "tenantry.sink.test",
+)
+"""Every type of event there is."""
+
 
 class SinkSettings(BaseModel):
     """Base of a kind's settings: camelCase on the wire, unknown fields refused.
@@ -45,6 +57,23 @@ class SinkSettings(BaseModel):
     def redacted(self) -> dict[str, Any]:
         """The settings as callers see them who may read but not change sinks; never a secret."""
         return self.model_dump(by_alias=True, mode="json", exclude=set(secret_fields(type(self))))
+
+    @classmethod
+    def masked(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        """The settings, without secrets, as callers see them who may change sinks; a kind masks what works as one."""
+        return stored
+
+    @classmethod
+    def unmasked(cls, given: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+        """What a caller sends, with what `masked` hides of `stored` put back where he left it as he saw it.
+
+        Raises InvalidInput where it would be used for something else.
+        """
+        return given
+
+    def named_sites(self) -> list[str]:
+        """The sites of ours that the settings name."""
+        return []
 
     def confidential(self) -> list[str]:
         """What no text may carry that is shown to readers: the secrets; a kind adds what works as one."""

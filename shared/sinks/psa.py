@@ -101,6 +101,10 @@ class PsaSettings(SinkSettings):
             raise ValueError("companies names a site twice")
         return self
 
+    def named_sites(self) -> list[str]:
+        """The sites that have a company."""
+        return [row.site_id for row in self.companies]
+
     def company_ids(self) -> list[str]:
         """Every company that is named, once, in their order."""
         named = [row.company_id for row in self.companies]

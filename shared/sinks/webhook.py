@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator
 from standardwebhooks.webhooks import Webhook
 
-from shared.sinks import public_address
+from shared.errors import InvalidInput
+from shared.sinks import masked_query, public_address
 from shared.sinks.contract import Message, Outlet, Receipt, SinkError, SinkSettings, no_choices, read_nothing, secret
 from shared.sinks.http import call, judge, pinned
 
@@ -67,6 +68,25 @@ class Settings(SinkSettings):
         if not text.startswith(PREFIX) or len(key) not in KEY_BYTES:
             raise ValueError("It must be whsec_ followed by the base64 of 24 to 64 random bytes.")
         return value
+
+    @classmethod
+    def masked(cls, stored: dict[str, Any]) -> dict[str, Any]:
+        """The values of the URL's query are masked: many receivers carry a key there."""
+        return {**stored, "url": masked_query.mask(stored["url"])} if isinstance(stored.get("url"), str) else stored
+
+    @classmethod
+    def unmasked(cls, given: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+        """Masked values stay as they were, at the same scheme, host, port and path only. Raises InvalidInput."""
+        if not isinstance(given.get("url"), str):
+            return given
+        url = masked_query.unmask(given["url"].strip(), str(stored.get("url", "")))
+        if url is None:
+            raise InvalidInput(
+                f"The query of the URL has {masked_query.MASK} for a value that is not known for this address: "
+                "values are shown to nobody. Send the whole URL.",
+                target="settings.url",
+            )
+        return {**given, "url": url}
 
     def redacted(self) -> dict[str, Any]:
         """Scheme and host only: many receivers carry a key in the path or the query."""

@@ -8,13 +8,17 @@ from typing import Any
 
 import pytest
 
-from shared import jobs
+from shared import jobs, sites
+from shared.access import ADMIN, Principal
 from shared.jobs import ReadTickets
-from shared.outbox import readback, sinks
+from shared.outbox import readback, saving, sinks
 from shared.sinks import KINDS
+from shared.sites import SITES, Site
+from shared.store.tables import insert
 from tests.estate import Estate
 from tests.telling import alert_of, log_of, psa, tell
 
+ALICE = Principal("alice", "Alice", frozenset({ADMIN}), None)
 URL = "http://localhost:1/x"
 
 
@@ -78,6 +82,10 @@ async def test_an_odd_answer_is_a_failed_result(estate: Estate, monkeypatch: pyt
 
 async def test_a_desk_of_two_thousand_clients_is_kept(estate: Estate) -> None:
     desk = await psa(estate)
+    clients = [Site(id=f"{number:063d}", client_name=f"Client {number}", site_name="HQ") for number in range(2000)]
+    for begin in range(0, len(clients), 100):
+        await estate.app.tables.transact([insert(SITES, site) for site in clients[begin : begin + 100]])
+    await sites.save(estate.app, "one-more", "One more", "HQ", by=ALICE)  # counts the revision, which ends what is kept
     companies = [{"siteId": f"{number:063d}", "companyId": f"{number:018d}"} for number in range(2000)]
     body = {**desk, "settings": {**desk["settings"], "companies": companies}}
     await estate.call("PUT", f"/sinks/{desk['id']}", json=body)
@@ -93,8 +101,8 @@ async def test_a_desk_of_two_thousand_clients_is_kept(estate: Estate) -> None:
 
 
 async def test_there_are_only_so_many_sinks(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "MAX_SINKS", 4)
-    monkeypatch.setattr(sinks, "MAX_SINKS_OF_SITES", 2)
+    monkeypatch.setattr(saving, "MAX_SINKS", 4)
+    monkeypatch.setattr(saving, "MAX_SINKS_OF_SITES", 2)
     await estate.grant("bob", "contoso-hq")
     bob, alice = await estate.person("bob"), estate.alice
     body = {"kind": "webhook", "name": "T", "settings": {"url": URL}, "siteIds": ["contoso-hq"]}

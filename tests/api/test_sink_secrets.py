@@ -8,8 +8,9 @@ import pytest
 
 from shared.access import ALERTS_MANAGE, Principal
 from shared.errors import Conflict
-from shared.outbox import sinks
-from shared.outbox.sinks import Sink, Wanted
+from shared.outbox import saving, sinks
+from shared.outbox.saving import Wanted
+from shared.outbox.sinks import Sink
 from shared.sinks import KINDS
 from shared.sinks.contract import secret_fields
 from tests.api.test_sink_kinds import settings
@@ -85,7 +86,7 @@ async def test_secrets_that_were_changed_meanwhile_do_not_go_where_the_old_ones_
 
     async def save(current: Sink, given: dict[str, Any]) -> None:
         wanted = Wanted(kind="connectwise", name="Desk", settings=given)
-        await sinks.save(estate.app, ALICE, wanted, current)
+        await saving.save(estate.app, ALICE, wanted, current)
 
     await save(stored, theirs)
     for mine in ({}, {"clientId": "mine"}):
