@@ -28,6 +28,7 @@ from shared.jobs import (
     UnsyncTenant,
 )
 from shared.operations.records import GUARDS
+from shared.outbox import joining
 from shared.progress import OPERATIONS, Operation
 from shared.tenants import TENANTS
 
@@ -51,6 +52,7 @@ async def resend(app: App) -> int:
     found += await _closings(app)
     found += await alerts.retirements(app)
     found += await hints.lost(app)
+    found += await joining.lost(app)
     if found:
         log.warning("%d messages that were never sent, or wait in a long line, are sent again", len(found))
     await app.queues.send_all(found)

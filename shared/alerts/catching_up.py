@@ -20,7 +20,7 @@ from shared.devices import places
 from shared.errors import Conflict
 from shared.incidents.records import Effect
 from shared.jobs import CatchUp
-from shared.outbox import sinks
+from shared.outbox import joining, sinks
 from shared.outbox.outcome import TOO_OLD
 from shared.outbox.sinks import Sink
 from shared.sinks.contract import ALERT_EVENTS
@@ -35,10 +35,10 @@ NOTE = "This was open already when this sink was set up or switched on."
 
 async def run(app: App, job: CatchUp) -> None:
     """Queue job: tell a sink of the open alerts of its sites, those of its present line apart."""
+    await joining.begun(app, job)
     sink = await sinks.find(app, job.sink_id)
-    if sink is None or not sink.enabled or sink.leaving is not None or sink.subscription:
-        return
-    if not any(sink.wants(event) for event in ALERT_EVENTS):
+    if sink is None or not _hears(sink):
+        await joining.done(app, job)
         return
     keys = [key for key in await _keys(app, sink) if key > job.above]
     done = job.above
@@ -56,6 +56,14 @@ async def run(app: App, job: CatchUp) -> None:
         done = key
     if keys and done != keys[-1]:
         await app.queues.send(job.model_copy(update={"above": done}))
+    else:
+        await joining.done(app, job)
+
+
+def _hears(sink: Sink) -> bool:
+    """Whether it is told of what is open."""
+    told = sink.enabled and sink.leaving is None and not sink.subscription
+    return told and any(sink.wants(event) for event in ALERT_EVENTS)
 
 
 async def _keys(app: App, sink: Sink) -> list[str]:

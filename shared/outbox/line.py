@@ -12,6 +12,7 @@ from shared.jobs import Deliver
 from shared.outbox import sinks
 from shared.outbox.ledger import RENEWED
 from shared.outbox.records import HEAD, HEADS, IN_LINE, LINE, LOG, Delivery, Head, milliseconds, stub
+from shared.outbox.sinks import Sink
 from shared.store.tables import insert
 
 IN_ONE = 50
@@ -80,17 +81,20 @@ async def deliver_due(app: App) -> None:
     """Timer: wake every sink that has something to send by now and that nobody sends to, or will at once."""
     now = app.clock.now()
 
-    async def look(sink_id: str) -> None:
-        head = await app.tables.get(HEADS, sink_id, HEAD) or Head(sink_id=sink_id)
+    async def look(sink: Sink) -> None:
+        head = await app.tables.get(HEADS, sink.id, HEAD) or Head(sink_id=sink.id)
         if head.leased(now):
             left = (head.until or now) - now
             if left < RENEWED - OVERDUE:
                 # Whoever has it does not renew it any more. If he does after all, this job ends at once.
                 await app.queues.send(head.job, delay=left.total_seconds() + 1)
-        elif head.circuit.at(now) != "open" and (head.paused_until or now) <= now and await anything_due(app, sink_id):
+        elif sink.enabled and head.sink_version != sink.changed_at and await _anything(app, sink.id):
+            # It was saved, and nobody has sent since: what is held may go now, however it did before.
+            await app.queues.send(head.job)
+        elif head.circuit.at(now) != "open" and (head.paused_until or now) <= now and await anything_due(app, sink.id):
             await app.queues.send(head.job)
 
-    await asyncio.gather(*(look(sink.id) for sink in await sinks.every(app)))
+    await asyncio.gather(*(look(sink) for sink in await sinks.every(app)))
 
 
 async def anything_due(app: App, sink_id: str) -> bool:
@@ -105,3 +109,8 @@ async def anything_due(app: App, sink_id: str) -> bool:
         limit=1,
     )
     return bool([row async for row in found])
+
+
+async def _anything(app: App, sink_id: str) -> bool:
+    """Whether anything is in line."""
+    return bool([row async for row in app.tables.rows(LINE.table, sink_id, prefix=IN_LINE, select=["RowKey"], limit=1)])

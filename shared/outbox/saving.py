@@ -14,7 +14,7 @@ from shared.access import Principal
 from shared.app import App
 from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, PreconditionFailed, Unavailable
 from shared.jobs import CatchUp, Deliver
-from shared.outbox import given, sinks
+from shared.outbox import given, joining, sinks
 from shared.outbox.sinks import SINKS, TRIES, Sink
 from shared.sinks.contract import ALERT_EVENTS, EVENTS
 from shared.store.tables import Record
@@ -90,6 +90,11 @@ async def save(
         created_at=now,
         changed_at=now,
     )
+    heard = (current.site_ids, current.events) if current and current.enabled else ()
+    # It may hear of alerts that it was not told of so far; a subscriber hears of what is to come.
+    joins = new.enabled and not (current or new).subscription and heard != (new.site_ids, new.events)
+    if joins:
+        await joining.owe(app, sink_id, now)
     # The secrets first: a sink without them could not send; secrets without a sink harm nobody.
     if fresh is not None:
         await app.vault.set(fresh, json.dumps(secrets))
@@ -99,10 +104,8 @@ async def save(
         stored = await _replace(app, caller, new, current, fresh, etag, keeps=keeps)
         # What waited for it to be on again, or for its settings to say where it belongs.
         await app.queues.send(Deliver(sink_id=stored.id))
-    heard = (current.site_ids, current.events) if current and current.enabled else ()
-    if stored.enabled and not stored.subscription and heard != (stored.site_ids, stored.events):
-        # It may hear of alerts that it was not told of so far; a subscriber hears of what is to come.
-        await app.queues.send(CatchUp(sink_id=stored.id, at=stored.changed_at))
+    if joins:
+        await app.queues.send(CatchUp(sink_id=stored.id, at=now))
     verb = "sink.change" if current else "sink.create"
     told = {"outcome": "succeeded", "name": stored.name, **sinks.said(why)}
     await audit.record(app, caller.id, verb, stored.id, actor_name=caller.name, **told)

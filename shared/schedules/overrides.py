@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from shared.access import Principal
 from shared.app import App
@@ -31,6 +31,7 @@ async def keep_on(
     now = app.clock.now()
     if not now < until <= now + LONGEST:
         raise InvalidInput(f"until is to come, within {LONGEST.days} days.", target="until")
+    until = until.astimezone(UTC)
     if schedule.action not in KEEPABLE:
         raise Conflict(f"This schedule does {schedule.action}: it takes nothing away.", code="nothingToKeepOn")
     # What is kept on already may be kept on longer, whenever the next run is.
@@ -87,8 +88,12 @@ async def end(app: App, caller: Principal, schedule: Schedule, why: Why) -> None
         rows = [one.changed(until=now) if one == ending.get(one.id) else one for one in current.overrides]
         return current.changed(overrides=rows) if rows != current.overrides else None
 
-    await change(app, schedule.id, ended)
+    after = await change(app, schedule.id, ended)
+    going_on = {(one.id, one.until) for one in after.overrides} if after is not None else set()
     for one in running:
+        # One that somebody made anew meanwhile goes on, and may end at the same time.
+        if (one.id, one.until) in going_on:
+            continue
         await due.forget(app, Due(schedule_id=schedule.id, at=one.until, cause=one.id))
     if running:
         await trail(app, caller, "overrideEnd", schedule, why)

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from sandbox.scenarios import platform_fault
-from shared import jobs
+from shared import jobs, sweep
 from shared.alerts import catching_up, lease, watchdog
 from shared.alerts.records import ALERTS, OPEN
-from shared.outbox import drain, sinks
+from shared.errors import Unavailable
+from shared.outbox import drain, joining, sinks
 from tests.api.test_outage_groups import fall, machines, rise
 from tests.estate import Estate
 from tests.telling import heard, log_of, psa, psa_tickets
@@ -176,3 +177,30 @@ async def test_a_ticket_follows_the_severity_and_condition_of_its_alert(estate: 
     await estate.poll()
     [ticket] = await psa_tickets(estate)
     assert (ticket["title"], ticket["priority"]) == (f"Contoso: {machine.name} is degraded", "3")
+
+
+async def test_a_sink_is_told_of_what_is_open_though_the_message_of_making_it_was_lost(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = machines(estate, "Contoso", 1)
+    await estate.poll()
+    fall(estate, found)
+    await estate.poll()
+    send = estate.app.queues.send
+
+    async def lost(job: jobs.Job, *rest: Any, **more: Any) -> None:
+        if isinstance(job, jobs.CatchUp):
+            raise Unavailable("The queues do not answer.")
+        await send(job, *rest, **more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(estate.app.queues, "send", lost)
+        body = {"kind": "webhook", "name": "T", "settings": {"url": "http://localhost:1/x"}}
+        await estate.call("POST", "/sinks", 503, json=body)
+    [sink] = await estate.listed("/sinks")
+    assert await opened(estate, sink) == []
+    await estate.advance(joining.LOST_AFTER.total_seconds() + 60)
+    await estate.timer("resend_lost_work")
+    await estate.settle(30)
+    assert await opened(estate, sink) == [estate.device_id(found[0])]
+    assert await sweep.resend(estate.app) == 0, "it is told once"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from shared import jobs
-from shared.access import GRANTS, Grant
+from shared.access import ADMIN, GRANTS, Grant, Principal
 from shared.alerts import policies
-from shared.schedules.records import DUE, DUE_PARTITION, GRACE, RUNS, Due, Run
+from shared.clock import rfc3339
+from shared.schedules import overrides
+from shared.schedules.changes import Why
+from shared.schedules.records import DUE, DUE_PARTITION, GRACE, PARTITION, RUNS, SCHEDULES, Due, Run
 from shared.schedules.running import WORKING, give_up
 from tests.errors import error_of
 from tests.estate import Estate
 from tests.scheduling import body, come, made, runs, shown, tag, until
 
+ALICE = Principal("alice", "Alice", frozenset({ADMIN}), None)
 MISSED = "tenantry.schedule.missed"
 GRACE_MINUTES = GRACE.total_seconds() / 60
 
@@ -253,6 +257,31 @@ async def test_an_override_that_is_ended_stops_what_it_kept_on(estate: Estate) -
     await come(estate, 1)
     assert (machine.power, (await shown(estate, schedule))["overrides"]) == ("deallocated", [])
     await estate.call("DELETE", f"/schedules/{schedule['id']}/override", 204)
+
+
+async def test_an_override_that_somebody_renews_while_another_ends_it_still_comes_to_its_end(estate: Estate) -> None:
+    await estate.poll()
+    schedule = await made(estate, estate.machine())
+    await keep_on(estate, schedule, 120)
+    read = await estate.app.tables.get(SCHEDULES, PARTITION, schedule["id"])
+    assert read is not None
+    [override] = read.overrides
+    await estate.app.tables.put(SCHEDULES, read.changed(overrides=[override.changed(by_name="Bob")]))
+    await overrides.end(estate.app, ALICE, read, Why())
+    after = await estate.app.tables.get(SCHEDULES, PARTITION, schedule["id"])
+    assert after is not None
+    assert [one.until for one in after.overrides] == [override.until]
+    due = await estate.app.tables.all(DUE, DUE_PARTITION)
+    assert (override.until, override.id) in [(row.at, row.cause) for row in due]
+
+
+async def test_the_end_of_an_override_is_in_utc_however_it_was_sent(estate: Estate) -> None:
+    await estate.poll()
+    schedule = await made(estate, estate.machine())
+    end = (estate.app.clock.now() + timedelta(minutes=120)).replace(microsecond=0)
+    sent = {"until": end.astimezone(timezone(timedelta(hours=5))).isoformat()}
+    kept = await estate.call("POST", f"/schedules/{schedule['id']}/override", json=sent)
+    assert kept["overrides"][0]["until"] == rfc3339(end)
 
 
 async def test_a_run_at_the_very_end_of_an_override_is_the_calendars_and_the_only_one(estate: Estate) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from shared import jobs, outbox
+from shared.errors import Unavailable
 from shared.outbox import drain, outcome, sinks
 from tests.estate import Estate
 from tests.telling import alert_of, heard, log_of, notice, psa, psa_tickets, tell, ticket_of, wait
@@ -357,3 +358,23 @@ async def test_a_desk_that_would_not_hear_of_closings_is_refused(estate: Estate)
     body = {"kind": sink["kind"], "name": "Half", "settings": sink["settings"], "events": ["tenantry.alert.opened"]}
     refused = await estate.call("PUT", f"/sinks/{sink['id']}", 400, json=body)
     assert refused["error"]["target"] == "events"
+
+
+async def test_what_was_held_is_sent_though_the_message_of_saving_its_sink_was_lost(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink, alert = await psa(estate), alert_of(estate.app, "a")
+    await tell(estate, alert, ["opened"], [sink["id"]], site_id="fabrikam-hq")
+    company = {**sink["settings"]["companies"][0], "siteId": "fabrikam-hq"}
+    body = {**sink, "settings": {**sink["settings"], "companies": [company]}}
+
+    async def lost(*_: Any, **__: Any) -> None:
+        raise Unavailable("The queues do not answer.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(estate.app.queues, "send", lost)
+        await estate.call("PUT", f"/sinks/{sink['id']}", 503, json=body)
+    assert await states(estate, sink) == ["held"]
+    await estate.timer("deliver_due")
+    await estate.settle(30)
+    assert (await states(estate, sink), len(await psa_tickets(estate))) == (["delivered"], 1)
