@@ -102,6 +102,10 @@ class CloseAlerts(Job):
     """A sink that goes away: its open tickets are closed first, whatever the subscription."""
 
 
+SITES_IN_ONE = 400
+"""Sites that one announcement names: the longest ids, in base64, take about half of a message."""
+
+
 class Announce(Job):
     """Tell the sinks something that is not an alert of a device: one delivery per sink in scope."""
 
@@ -116,6 +120,16 @@ class Announce(Job):
     """Sites it concerns; None: of no site, so it is told to the sinks of every site."""
     data: dict[str, Any] = {}
     """The API's own view of it; times may be times, the message writes them as the API does."""
+
+    def parts(self) -> list[Announce]:
+        """The same in as many messages as its sites need: a message of Queue Storage holds 64 KiB.
+
+        A sink that several of them concern is told once: they have one event id.
+        """
+        if self.site_ids is None or len(self.site_ids) <= SITES_IN_ONE:
+            return [self]
+        some = (self.site_ids[begin : begin + SITES_IN_ONE] for begin in range(0, len(self.site_ids), SITES_IN_ONE))
+        return [self.model_copy(update={"site_ids": names}) for names in some]
 
 
 class Deliver(Job):

@@ -187,16 +187,15 @@ async def _store(app: App, schedule: Schedule, ended: Run) -> None:
 
 
 async def _announce(app: App, schedule: Schedule, row: Run, count: int) -> None:
-    await app.queues.send(
-        Announce(
-            event="tenantry.schedule.missed",
-            event_id=f"{schedule.id}|{row.due_at.isoformat()}|{row.cause}|missed",
-            subject=schedule.id,
-            site_ids=schedule.site_ids,
-            data=view_run(row, schedule.time_zone)
-            | {"scheduleId": schedule.id, "scheduleName": schedule.name, "owner": schedule.owner_name, "missed": count},
-        )
+    told = Announce(
+        event="tenantry.schedule.missed",
+        event_id=f"{schedule.id}|{row.due_at.isoformat()}|{row.cause}|missed",
+        subject=schedule.id,
+        site_ids=schedule.site_ids,
+        data=view_run(row, schedule.time_zone)
+        | {"scheduleId": schedule.id, "scheduleName": schedule.name, "owner": schedule.owner_name, "missed": count},
     )
+    await app.queues.send_all(told.parts())
 
 
 async def _trail(app: App, schedule: Schedule, row: Run, **details: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shared import jobs
+from shared import jobs, sites
 from shared.access import ADMIN, GRANTS, Grant, Principal
 from shared.alerts import policies
 from shared.clock import rfc3339
@@ -18,6 +18,7 @@ from shared.schedules.running import WORKING, give_up
 from tests.errors import error_of
 from tests.estate import Estate
 from tests.scheduling import body, come, made, runs, shown, tag, until
+from tests.telling import log_of
 
 ALICE = Principal("alice", "Alice", frozenset({ADMIN}), None)
 MISSED = "tenantry.schedule.missed"
@@ -81,6 +82,23 @@ async def test_a_run_that_nobody_came_to_is_not_begun_late_but_told(estate: Esta
     # And it goes on.
     await until(estate, (await shown(estate, schedule))["nextRunAt"])
     assert await states(estate, schedule) == ["started", "missed"]
+
+
+async def test_a_missed_run_of_two_thousand_sites_is_told_once_to_each_sink_and_goes_on(estate: Estate) -> None:
+    names = [f"{number:063d}" for number in range(2000)]
+    for name in (names[0], names[-1]):
+        await sites.save(estate.app, name, f"Client {name[-4:]}", "HQ", by=ALICE)
+    sinks = [await estate.webhook(), *[await estate.webhook(siteIds=[name]) for name in (names[0], names[-1])]]
+    other = await estate.webhook(siteIds=["fabrikam-hq"])
+    await estate.poll()
+    schedule = await made(estate, estate.machine())
+    stored = await estate.app.tables.get(SCHEDULES, PARTITION, schedule["id"])
+    assert stored is not None
+    await estate.app.tables.put(SCHEDULES, stored.changed(site_ids=names))
+    await until(estate, schedule["nextRunAt"], beyond=(GRACE_MINUTES + 5) * 60)
+    assert await states(estate, schedule) == ["missed"]
+    assert (await shown(estate, schedule))["nextRunAt"] != schedule["nextRunAt"]
+    assert [[row.event for row in await log_of(estate, sink)] for sink in (*sinks, other)] == [[MISSED]] * 3 + [[]]
 
 
 async def test_what_was_missed_in_a_long_outage_is_listed_run_by_run_and_told_at_once(estate: Estate) -> None:
