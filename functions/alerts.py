@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Request
@@ -45,7 +45,7 @@ class SnoozeBody(Acting):
         until = now + timedelta(minutes=self.minutes) if self.minutes is not None else self.until
         if until is not None and not now < until <= now + LONGEST_SNOOZE:
             raise InvalidInput("The end of a snooze is to come, within 90 days.", target="until")
-        return Snooze(by=by, at=now, until=until, until_change=self.until_change)
+        return Snooze(by=by, at=now, until=until and until.astimezone(UTC), until_change=self.until_change)
 
 
 @area.get("/alerts", permission=DEVICES_READ)

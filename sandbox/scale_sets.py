@@ -11,7 +11,7 @@ from typing import Any
 
 from sandbox import arm_operations, arm_pages, arm_resources, compute
 from sandbox.arm_operations import Operation
-from sandbox.power import faults
+from sandbox.power import faults, requests
 from sandbox.wire import Call, CloudError, Reply, Service
 from sandbox.world import Resource, World
 
@@ -170,7 +170,7 @@ def _act(call: Call, scale_set: Resource, verb: str) -> Reply:
 def _chosen(call: Call, scale_set: Resource) -> list[Resource]:
     """The instances of a body's `instanceIds`; without it all. Raises CloudError 400 for one that is not there."""
     rows = {one.name.rpartition("/")[2]: one for one in instances(call.world, scale_set)}
-    wanted = call.body.get("instanceIds")
+    wanted = requests.body_object(call).get("instanceIds")
     if wanted is None:
         return list(rows.values())
     if not isinstance(wanted, list) or not wanted:

@@ -24,7 +24,7 @@ def select(call: Call, row: PowerType, operation: str | None) -> Action | None:
     if len(rows) < 2:
         return rows[0] if rows else None
     if row.running == states.PRESENT:
-        configurations = (_object(call).get("properties") or {}).get("ipConfigurations")
+        configurations = (body_object(call).get("properties") or {}).get("ipConfigurations")
         return row.actions["start" if configurations else "stop"]
     bodies = [a for a in rows if a.body is not None]
     named = [a for a in bodies if call.raw_body and _names(a.body, call.body)]
@@ -63,7 +63,7 @@ def check_body(call: Call, action: Action) -> None:
             raise _bad("The request body is required for this operation and was empty.")
         return
     given = call.body
-    if action.method == "PUT" and action.provisioning == "Updating" and not _object(call).get("location"):
+    if action.method == "PUT" and action.provisioning == "Updating" and not body_object(call).get("location"):
         raise CloudError(400, "LocationRequired", "The location property is required for this definition.")
     if action.body is None:
         return
@@ -98,7 +98,8 @@ def _names(example: Any, given: Any) -> bool:
     return type(given) is type(example) and bool(given == example)
 
 
-def _object(call: Call) -> dict[str, Any]:
+def body_object(call: Call) -> dict[str, Any]:
+    """The body; {} when it is empty. Raises CloudError 400 when it is no object."""
     body = call.body
     if not isinstance(body, dict):
         raise _bad("The body must be an object.")

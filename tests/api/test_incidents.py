@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from sandbox.world import Resource
 from shared.alerts.due import DUE, PARTITION
 from shared.alerts.records import ALERTS, OPEN
+from shared.clock import rfc3339
 from shared.incidents.records import INCIDENTS
 from shared.jobs import ApplyEvents
 from shared.operations import planned
@@ -377,10 +378,14 @@ async def test_a_snooze_ends_when_somebody_says_so(estate: Estate, machine: Reso
     [alert] = await estate.alerts_of(machine)
     await estate.call("POST", f"/alerts/{alert['id']}/snooze", json={"untilChange": True})
     await estate.advance(60)
+    end = (estate.app.clock.now() + timedelta(hours=1)).replace(microsecond=0)
+    elsewhere = end.astimezone(timezone(timedelta(hours=5))).isoformat()
+    shown = await estate.call("POST", f"/alerts/{alert['id']}/snooze", json={"until": elsewhere})
+    assert shown["snooze"]["until"] == rfc3339(end), "in UTC, however it was sent"
     shown = await estate.call("DELETE", f"/alerts/{alert['id']}/snooze")
     assert "snooze" not in shown
     audited = await estate.listed("/audit", target=alert["id"])
-    assert [row["action"] for row in audited] == ["alert.wake", "alert.snooze"]
+    assert [row["action"] for row in audited] == ["alert.wake", "alert.snooze", "alert.snooze"]
 
 
 @pytest.mark.parametrize(

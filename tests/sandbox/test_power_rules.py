@@ -192,6 +192,7 @@ async def test_a_node_pool_answers_201_with_itself_and_is_polled_by_its_status(b
         ("Microsoft.SignalRService/signalR", "stop", {"properties": {"resourceStopped": True}}),
         ("Oracle.Database/autonomousDatabases", "stop", {"action": "Pause"}),
         ("Microsoft.HDInsight/clusters", "restart", {"hosts": []}),
+        ("Microsoft.Compute/virtualMachineScaleSets", "stop", ["0"]),
     ],
 )
 async def test_a_body_of_the_wrong_kind_is_refused(bare: Bare, type_name: str, name: str, body: Any) -> None:
