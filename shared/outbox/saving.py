@@ -23,6 +23,8 @@ log = logging.getLogger("tenantry.sinks")
 MAX_SINKS, MAX_SINKS_OF_SITES = 500, 20
 """How many there are, and how many of somebody's sites when he does not see every site: each may keep a worker waiting
 for as long as its receiver answers slowly."""
+MAX_FORMER = 1_000
+"""Sites that a sink was told of before and that are kept by name; with more it was told of every site."""
 NAMED = 20
 """Sites that an error names."""
 
@@ -137,6 +139,7 @@ async def _overwrite(
         merged = new.changed(
             secret_name=fresh or current.secret_name,
             subscription=current.subscription,
+            **_former(current, new.site_ids),
             disabled_reason=None if new.enabled else current.disabled_reason,
             created_at=current.created_at,
             etag=current.etag,
@@ -155,6 +158,13 @@ async def _overwrite(
                 raise Conflict("Its secrets were changed meanwhile. Read it again, then repeat.") from None
         current = sinks.in_scope(caller, present, new.id)
     raise Conflict(f"The sink {new.name} is being changed by many at once. Try again.")
+
+
+def _former(current: Sink, site_ids: list[str] | None) -> dict[str, Any]:
+    """What a sink keeps of the sites that it was told of before and is not told of with these."""
+    former = sorted({*(current.site_ids or ()), *current.former_site_ids} - set(site_ids or ()))
+    of_all = current.formerly_of_all or current.site_ids is None or len(former) > MAX_FORMER
+    return {"former_site_ids": [] if of_all else former, "formerly_of_all": of_all}
 
 
 async def _drop(app: App, secret_name: str) -> None:

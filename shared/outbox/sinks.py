@@ -7,7 +7,7 @@ import logging
 from datetime import datetime
 from typing import Any, cast
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from shared import audit
 from shared.access import Principal
@@ -39,6 +39,11 @@ class Sink(Record):
     """Name of its secrets in the vault, one JSON object; empty without any. Each version of them has a name of its own,
     so that this row decides which one counts."""
     site_ids: list[str] | None = None
+    former_site_ids: list[str] = Field(default_factory=list)
+    """Sites that it was told of before and is not now. What it was told of them is in its log, in line for it and in
+    its tickets: who does not see them does not see the sink."""
+    formerly_of_all: bool = False
+    """It was told of every site before."""
     events: list[str] | None = None
     """CloudEvents types it is told of; None: all."""
     subscription: bool = False
@@ -94,10 +99,12 @@ async def seen_by(app: App, caller: Principal) -> list[Sink]:
 
 
 def sees(caller: Principal, sink: Sink) -> bool:
-    """Whether every site of a sink is the caller's."""
+    """Whether every site that a sink is or was told of is the caller's."""
     if caller.sites is None:
         return True
-    return sink.site_ids is not None and caller.sites.issuperset(sink.site_ids)
+    if sink.site_ids is None or sink.formerly_of_all:
+        return False
+    return caller.sites.issuperset([*sink.site_ids, *sink.former_site_ids])
 
 
 async def leave(app: App, caller: Principal, sink: Sink, *, etag: str | None = None, **why: str | None) -> None:

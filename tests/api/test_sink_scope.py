@@ -133,3 +133,27 @@ async def test_a_position_that_is_no_text_is_refused(estate: Estate) -> None:
     for path in ("/alerts", f"/sinks/{sink['id']}/deliveries"):
         error = (await estate.call("GET", path, 400, params={"$skiptoken": token}))["error"]
         assert error["target"] == "$skiptoken"
+
+
+@pytest.mark.parametrize("before", [None, ["contoso-hq", "fabrikam-hq"]], ids=["every", "two"])
+async def test_what_a_sink_was_told_of_other_sites_stays_out_of_reach_when_it_is_narrowed(
+    estate: Estate, before: list[str] | None
+) -> None:
+    sink, alert = await estate.webhook(siteIds=before), alert_of(estate.app, "a")
+    await tell(estate, alert, ["opened"], [sink["id"]], site_id="fabrikam-hq", client_name="Fabrikam")
+    [row] = await log_of(estate, sink)
+    await estate.call("PUT", f"/sinks/{sink['id']}", json={**sink, "siteIds": ["contoso-hq"]})
+    await estate.call("PUT", f"/sinks/{sink['id']}", json={**sink, "siteIds": ["contoso-hq"], "name": "Again"})
+    await estate.grant("bob", "contoso-hq")
+    bob = await estate.person("bob")
+    mine = {"kind": "webhook", "name": "B", "settings": {"url": URL}, "siteIds": ["contoso-hq"]}
+    path = f"/sinks/{sink['id']}"
+    assert (await bob.get("/sinks")).json()["value"] == []
+    for answer in (
+        await bob.get(f"{path}/deliveries"),
+        await bob.put(path, json=mine),
+        await bob.post(f"{path}/deliveries/{row.id}/redeliver", json={}),
+    ):
+        assert answer.status_code == 404
+    assert (await bob.post("/sinks", json=mine)).status_code == 201
+    assert len((await bob.get("/sinks")).json()["value"]) == 1
