@@ -17,12 +17,13 @@ from typing import Any
 from shared import audit, connections, devices, jobs, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
-from shared.devices import places
+from shared.devices import index, places
 from shared.devices.places import STATES_UNREAD, Place
 from shared.errors import Conflict, MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
 from shared.health import observe, run_states
 from shared.health.keep import CLAIM, Observation, store
 from shared.microsoft import compute, inventory, resource_graph, resource_health
+from shared.microsoft.http_errors import no_answer
 from shared.tenants import SUBSCRIPTIONS, Subscription
 
 log = logging.getLogger("tenantry.health")
@@ -35,6 +36,8 @@ CLAIM_SECONDS = 60
 """So long others leave a claim alone; who made it has died by then, or will find that he lost it."""
 CLAIMED_PAUSE_SECONDS = 5.0
 APPLY_AFTER_SECONDS = 20.0
+STATES_SECONDS = 10.0
+"""How long the health of a subscription waits for Resource Graph, short waits that it asks for included."""
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
@@ -170,12 +173,15 @@ async def _observe(app: App, place: Place) -> Observation:
         # What they tell is worth having, and no reason to miss the health of everything.
         nonlocal unread
         try:
-            return run_states.of_rows(await resource_graph.rows(*asked, run_states.query()))
+            async with asyncio.timeout(STATES_SECONDS):
+                return run_states.of_rows(await resource_graph.rows(*asked, run_states.query()))
         except NeedsConsent:
             raise
-        except MicrosoftError as error:
+        except (MicrosoftError, TimeoutError) as failure:
+            error = failure if isinstance(failure, MicrosoftError) else no_answer("Resource Graph")
             unread = _states_unread(error)
-            return {}
+            # Busy, it tells them the next time: till then nothing is rewritten. Refused, nobody knows.
+            return await _last_states(app, subscription) if isinstance(error, Throttled) else {}
 
     async def states(kinds: Iterable[str]) -> dict[str, str]:
         readers = {run_states.MACHINES: machines, run_states.OTHERS: others}
@@ -190,13 +196,25 @@ async def _observe(app: App, place: Place) -> Observation:
     return Observation(started, seen, observe.digest_of(seen), warning or unread)
 
 
+async def _last_states(app: App, subscription: Subscription) -> dict[str, str]:
+    """The run states that the last poll stored, of what Resource Graph is asked about."""
+    if subscription.digest is None:
+        return {}
+    found = await index.entries(app, [(subscription.id, subscription.digest)])
+    return {
+        entry.resource_id.lower(): entry.power_state
+        for entry in found.get(subscription.id, ())
+        if entry.power_state and run_states.OTHERS in run_states.kinds_of([entry.type])
+    }
+
+
 def _states_unread(error: MicrosoftError) -> MicrosoftError:
     """What is told when run states could not be read though all else could."""
     return MicrosoftError(
-        f"Azure Resource Graph did not tell the run states of what is no virtual machine: {error.message}"
+        f"Azure Resource Graph does not tell the run states of what is no virtual machine: {error.message}"
         + (f" ({error.remote_code})" if error.remote_code else ""),
         remote_code=STATES_UNREAD,
-        fix=error.fix or "Until it does, all actions of their types are offered. The next poll asks again.",
+        fix=error.fix or "Until it does, states are old or unknown. The next poll asks again.",
     )
 
 

@@ -1,7 +1,7 @@
 """Azure Resource Graph: one query about the resources of a subscription, page by page.
 
 What it answers lags behind Azure by seconds to minutes. The quota is 15 queries in 5 seconds for one sign-in in one
-tenant, so a busy moment is sat out here.
+tenant, so of many subscriptions that are polled at once some are refused: a short wait is sat out here.
 
 Sources: learn.microsoft.com/azure/governance/resource-graph/concepts/work-with-data (paging),
 learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-throttled-requests.
@@ -9,21 +9,20 @@ learn.microsoft.com/azure/governance/resource-graph/concepts/guidance-for-thrott
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
 
-from shared.errors import MicrosoftError, Throttled
+from shared.errors import MicrosoftError
 from shared.microsoft import arm_lists
+from shared.microsoft.http_errors import patiently
 from shared.settings import Settings
 
 API_VERSION = "2021-03-01"
 PAGE_ROWS = 1000
 """The most that a page may have."""
-WAITS, MAX_WAIT_SECONDS = 5, 5.0
-"""How often a busy moment is sat out, and how long a wait may be: the quota is whole again after five seconds."""
 
 _CLIENTS = arm_lists.Clients(arm_lists.bare, "mgmt-resourcegraph/8.0.1")
 
@@ -46,10 +45,8 @@ async def rows(
     found: list[dict[str, Any]] = []
     for _ in range(arm_lists.MAX_PAGES):
         asked = {"subscriptions": [subscription_id], "query": query, "options": options}
-        page = await _patiently(client, credential, url, parameters, asked)
-        table = page.get("data") or {}
-        names = [column["name"] for column in table.get("columns") or []]
-        found += [dict(zip(names, row, strict=True)) for row in table.get("rows") or []]
+        page = await patiently(partial(arm_lists.ask, client, credential, "POST", url, parameters, asked))
+        found += _records(page.get("data"))
         token = page.get("$skipToken")
         if not token:
             if str(page.get("resultTruncated")).lower() == "true":
@@ -59,15 +56,10 @@ async def rows(
     raise MicrosoftError(f"The answer does not end after {arm_lists.MAX_PAGES} pages.", remote_code="endlessPaging")
 
 
-async def _patiently(
-    client: arm_lists.Sender, credential: AsyncTokenCredential, url: str, parameters: dict[str, str], asked: Any
-) -> dict[str, Any]:
-    for waited in range(WAITS):
-        try:
-            return await arm_lists.ask(client, credential, "POST", url, parameters, asked)
-        except Throttled as error:
-            if error.status != 429 or error.retry_after > MAX_WAIT_SECONDS:
-                raise
-            # Longer each time: of the many that wait, not all come back at once.
-            await asyncio.sleep(max(error.retry_after, waited))
-    return await arm_lists.ask(client, credential, "POST", url, parameters, asked)
+def _records(table: Any) -> list[dict[str, Any]]:
+    """The rows of a table by column. Raises MicrosoftError for what is no table."""
+    try:
+        names = [column["name"] for column in table["columns"]]
+        return [dict(zip(names, row, strict=True)) for row in table["rows"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise MicrosoftError("Resource Graph's answer is no table.", remote_code="noTable") from error

@@ -264,9 +264,9 @@ async def test_a_changed_run_state_shows_after_the_next_poll_and_makes_no_event(
     [
         {"status": 403, "body": {"error": {"code": "AccessDenied", "message": "No."}}},
         {"status": 400, "body": {"error": {"code": "BadRequest", "message": "Not understood."}}},
-        {"status": 429, "retry_after": 60},
-        {"status": 503, "retry_after": 60},
-        {"kind": "disconnect"},
+        {"status": 200, "body": {"data": [{"id": "/a"}], "resultTruncated": "false"}},
+        {"status": 200, "body": {"data": {"columns": [{"name": "id"}], "rows": [["/a", 1]]}}},
+        {"status": 200, "body": {"data": {"columns": [], "rows": []}, "resultTruncated": "true"}},
     ],
 )
 async def test_run_states_that_cannot_be_read_are_unknown_and_fail_nothing(
@@ -294,6 +294,46 @@ async def test_run_states_that_cannot_be_read_are_unknown_and_fail_nothing(
     await contoso.poll()
     assert (await contoso.row()).failing_since is None
     assert (await contoso.listed())[site.id].entry.power_state == "running"
+
+
+@pytest.mark.parametrize(
+    "how", [{"status": 429, "retry_after": 60}, {"status": 503, "retry_after": 60}, {"kind": "disconnect"}]
+)
+async def test_while_resource_graph_is_busy_the_run_states_stay_and_are_not_written_again(
+    contoso: Clients, how: dict[str, Any]
+) -> None:
+    await contoso.poll()
+    before = await contoso.listed()
+    contoso.stop(contoso.site())
+    contoso.machine().power = "deallocated"
+    contoso.fail_states(times=20, **how)
+    contoso.rows.seen.clear()
+    await contoso.poll()
+    assert await contoso.waiting(jobs.PollSubscription) == 0
+    assert ((await contoso.row()).last_error or {})["code"] == STATES_UNREAD
+    assert contoso.rows.seen.count(("POST", "$batch")) == 1
+    after = await contoso.listed()
+    changed = [key for key in before if after[key].entry != before[key].entry]
+    assert [after[key].entry.power_state for key in changed] == ["deallocated"]
+    contoso.sandbox.cloud.faults.clear()
+    await contoso.poll()
+    assert (await contoso.row()).last_error is None
+    assert (await contoso.listed())[contoso.site().id].entry.power_state == "stopped"
+
+
+async def test_a_poll_does_not_wait_for_a_resource_graph_that_does_not_answer(
+    contoso: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contoso.poll()
+    monkeypatch.setattr(poll, "STATES_SECONDS", 0.3)
+    contoso.fail_states(kind="slow", status=0, delay_ms=20_000, times=1)
+    machine, site = contoso.machine(), contoso.site()
+    contoso.fall_ill(machine)
+    async with asyncio.timeout(15):
+        await contoso.poll()
+    listed = await contoso.listed()
+    assert (listed[machine.id].entry.status, listed[site.id].entry.power_state) == ("unavailable", "running")
+    assert ((await contoso.row()).last_error or {})["code"] == STATES_UNREAD
 
 
 async def test_a_busy_moment_of_resource_graph_is_sat_out(contoso: Clients) -> None:
