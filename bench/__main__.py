@@ -74,7 +74,7 @@ async def measure(size: Size, rounds: int) -> dict[str, Any]:
 async def _pair(stage: Stage, floor: Floor) -> tuple[Cycle, float]:
     """A cycle, and what its requests alone take."""
     done = await cycle.run(stage)
-    return done, await floor.run(done.urls)
+    return done, await floor.run(done.requests)
 
 
 async def _list(stage: Stage) -> tuple[float, int]:

@@ -26,10 +26,11 @@ LOOK_SECONDS = 0.03
 
 @dataclass(frozen=True)
 class Cycle:
-    """What a cycle took (seconds), called and wrote. `urls` are its requests to Resource Manager, in their order."""
+    """What a cycle took (seconds), called and wrote."""
 
     seconds: float
-    urls: list[str]
+    requests: list[dict[str, Any]]
+    """To Resource Manager, in their order: method, url and, where there is one, body."""
     refused: int
     """Answers other than 200."""
     written: dict[str, int]
@@ -40,12 +41,17 @@ class Cycle:
     @property
     def calls(self) -> dict[str, int]:
         """Calls by what they ask for."""
-        return dict(Counter(_kind(url) for url in self.urls))
+        return dict(Counter(_kind(request["url"]) for request in self.requests))
 
 
 def _kind(url: str) -> str:
     path = url.partition("?")[0].lower()
-    names = {"availabilitystatuses": "health", "virtualmachines": "power states", "resources": "inventory"}
+    names = {
+        "availabilitystatuses": "health",
+        "virtualmachines": "power states",
+        "resourcegraph/resources": "run states",
+        "resources": "inventory",
+    }
     return next((name for part, name in names.items() if path.endswith(part)), path)
 
 
@@ -62,7 +68,7 @@ async def run(stage: Stage, begin: Callable[[], Awaitable[None]] | None = None) 
     rows: list[dict[str, Any]] = recorded["requests"]
     return Cycle(
         seconds=ended - began,
-        urls=[row["url"] for row in rows],
+        requests=rows,
         refused=sum(row["status"] != 200 for row in rows),
         written=await _written(stage, started),
         cpu=spent,

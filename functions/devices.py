@@ -33,6 +33,7 @@ def _filter(
     types: Annotated[list[Text] | None, Query(alias="type", max_length=MAX_VALUES)] = None,
     regions: Annotated[list[Text] | None, Query(alias="region", max_length=MAX_VALUES)] = None,
     statuses: Annotated[list[Status] | None, Query(alias="status", max_length=MAX_VALUES)] = None,
+    power_states: Annotated[list[Text] | None, Query(alias="powerState", max_length=MAX_VALUES)] = None,
     search: Annotated[str, Query(max_length=200, description="Part of a name, without case.")] = "",
 ) -> devices.Filter:
     return devices.Filter(
@@ -44,6 +45,7 @@ def _filter(
         types=tuple(types or ()),
         regions=tuple(regions or ()),
         statuses=tuple(statuses or ()),
+        power_states=tuple(power_states or ()),
         search=search.strip(),
     )
 
@@ -68,6 +70,7 @@ class FilterBody(Body):
     type: list[Text] | Text | None = None
     region: list[Text] | Text | None = None
     status: list[Status] | Status | None = None
+    power_state: list[Text] | Text | None = None
     search: str | None = Field(None, max_length=200)
 
     def merged(self, query: devices.Filter = EVERYTHING) -> devices.Filter:
@@ -81,6 +84,7 @@ class FilterBody(Body):
             types=_several(self.type) or query.types,
             regions=_several(self.region) or query.regions,
             statuses=_several(self.status) or query.statuses,
+            power_states=_several(self.power_state) or query.power_states,
             search=(self.search or query.search).strip(),
         )
 

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -47,6 +48,7 @@ class Query:
         return found
 
 
+@lru_cache(16)
 def parse(text: str) -> Query:
     """Parse a query. Raises QueryError with a text that names the part that is not understood."""
     query = Query(text)

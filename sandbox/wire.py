@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import sys
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.world import Cloud, Fault, World
 
-_LOGGED_BODY = 4096
+_LOGGED_BODY = 16_384
 """Bytes; longer bodies are not kept in the request log."""
 
 
@@ -285,9 +286,14 @@ class Service:
         if not self.log_bodies or call.method == "GET" or not 0 < len(call.raw_body) <= _LOGGED_BODY:
             return None
         try:
-            return json.loads(call.raw_body)
+            return json.loads(call.raw_body, object_hook=_kept_once)
         except ValueError:
             return None
+
+
+def _kept_once(members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an object, with texts that repeat from request to request kept once: a query is long."""
+    return {name: sys.intern(value) if isinstance(value, str) else value for name, value in members.items()}
 
 
 class Disconnect(Exception):

@@ -18,6 +18,7 @@ from shared.alerts import carry, lease, maintenance, policies
 from shared.alerts.records import ALERTS, OPEN, Alert, SelfCondition, Subject, alert_id
 from shared.app import App
 from shared.devices import Place, places
+from shared.devices.places import STATES_UNREAD
 from shared.incidents.policy import Watchdog
 from shared.incidents.records import Severity
 from shared.jobs import Watch
@@ -146,7 +147,7 @@ def _failing(rows: Iterable[Place], limit: timedelta, now: datetime) -> Iterable
     grouped: dict[tuple[str, str], list[tuple[datetime, Place]]] = {}
     for row in rows:
         failure = row.failure if row.shown else None
-        if failure is None:
+        if failure is None or failure["code"] == STATES_UNREAD:
             continue
         since = failure["since"] or row.subscription.failing_since
         if since is None or now - since <= limit:

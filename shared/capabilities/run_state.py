@@ -24,6 +24,16 @@ def state_of(how: RunState, body: Any) -> str:
     return next((word for word in [*how.values, *words] if word in words), "unknown")
 
 
+def told(how: RunState) -> bool:
+    """Whether the resource itself tells its run state, so that lists of whole resources do."""
+    return not how.request and not how.query
+
+
+def paths(how: RunState) -> tuple[str, ...]:
+    """Where in the answer everything is that `state_of` looks at."""
+    return (how.path, *how.settled[:1])
+
+
 def concerns(only: Only | None, resource: Any) -> bool:
     """Whether a verb exists for this resource of its type."""
     if only is None:

@@ -35,6 +35,7 @@ class Filter:
     types: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
     statuses: tuple[Status, ...] = ()
+    power_states: tuple[str, ...] = ()
     search: str = ""
     """Part of the device's, resource group's, subscription's, client's or site's name."""
 
@@ -134,6 +135,7 @@ def _place_matches(place: Place, wanted: Filter) -> bool:
 
 def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Row]:
     types, groups, regions = _folded(wanted.types), _folded(wanted.resource_groups), _folded(wanted.regions)
+    states = _folded(wanted.power_states)
     statuses, part = frozenset(wanted.statuses), wanted.search.casefold()
     _, client, site = _site(place)
     # A match of what all devices of the subscription share needs no look at each of them.
@@ -142,6 +144,7 @@ def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Ro
         Row(entry, place)
         for entry in entries
         if (not statuses or entry.status in statuses)
+        and (not states or (entry.power_state or "") in states)
         and (not types or entry.type.casefold() in types)
         and (not groups or entry.resource_group.casefold() in groups)
         and (not regions or entry.region.casefold() in regions)

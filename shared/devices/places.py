@@ -17,6 +17,9 @@ from shared.tenants import SUBSCRIPTIONS, Subscription, Tenant
 RECENT_SECONDS = 30
 """How old the tenants, connections and sites may be that a poll job goes by; before it stores, it asks again."""
 
+STATES_UNREAD = "runStatesUnread"
+"""Code of the failure that only run states could not be read: everything else is as fresh as ever."""
+
 
 @dataclass(frozen=True)
 class Place:

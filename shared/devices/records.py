@@ -64,7 +64,7 @@ class Device(Record):
     tags: dict[str, str] = Field(default_factory=dict)
     health: Health
     power_state: str | None = None
-    """Of a virtual machine: running, deallocated, stopped, starting, stopping, deallocating, hibernated, unknown."""
+    """The run state when it was polled, in the words of shared/capabilities/; None of what no poll reads it of."""
     first_seen_at: datetime
     changed_at: datetime
     """When the row was last written."""

@@ -1,4 +1,4 @@
-"""The health poll: inventory and Resource Health of each subscription, joined, compared with what is stored."""
+"""The health poll: inventory, health and run states of each subscription, joined, compared with what is stored."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a poll sees of one subscription: three answers of Azure, joined on the lower-cased resource id.
+"""What a poll sees of one subscription: the answers of Azure, joined on the lower-cased resource id.
 
 Pure. An observation is small and comparable; records are made of it only where something changed.
 """
@@ -14,12 +14,12 @@ from operator import attrgetter
 from typing import Any
 
 from shared.devices.records import Health, status_of
+from shared.health import run_states
 
-MACHINE_TYPE = "microsoft.compute/virtualmachines"
-FORMAT = "2"
+FORMAT = "3"
 """Of what is stored. Raised, every subscription is compared again at its next poll."""
-PREFIX_CHARS = 2
-"""Of a digest: the format, and whether there are machines."""
+PREFIX_CHARS = 3
+"""Of a digest: the format, and of which kinds there are resources whose run states are read in bulk."""
 MAX_TAG_CHARS, SMALL_TAG_CHARS = 8_000, 1_200
 """Of JSON. Tags below the second need no counting: even if every character were escaped they would fit."""
 MAX_TEXT_CHARS, MAX_URL_CHARS, MAX_ACTIONS = 800, 500, 5
@@ -58,12 +58,12 @@ _VALUES = attrgetter(*(field.name for field in fields(Seen)))
 
 
 def join(
-    resources: Iterable[Mapping[str, Any]], statuses: Iterable[Mapping[str, Any]], power_states: Mapping[str, str]
+    resources: Iterable[Mapping[str, Any]], statuses: Iterable[Mapping[str, Any]], states: Mapping[str, str]
 ) -> list[Seen]:
-    """Every resource of the inventory with its health and power state, in order of the lower-cased id.
+    """Every resource of the inventory with its health and run state, in order of the lower-cased id.
 
-    Items as in shared/microsoft/{inventory,resource_health,compute}.py. A status of what the inventory does not list
-    is dropped: Resource Health goes on for a while about resources that were deleted.
+    Items as in shared/microsoft/{inventory,resource_health}.py; `states` is by lower-cased id. A status of what the
+    inventory does not list is dropped: Resource Health goes on for a while about resources that were deleted.
     """
     health: dict[str, Mapping[str, Any]] = {}
     for status in statuses:
@@ -73,7 +73,7 @@ def join(
     for resource in resources:
         resource_id = str(resource.get("id") or "")
         key = resource_id.lower()
-        seen[key] = _seen(resource_id, key, resource, health.get(key), power_states.get(key, ""))
+        seen[key] = _seen(resource_id, key, resource, health.get(key), states.get(key, ""))
     return [seen[key] for key in sorted(seen)]
 
 
@@ -159,15 +159,12 @@ def group_of(resource_id: str) -> str:
     return parts[4] if len(parts) > 5 and parts[3].lower() == "resourcegroups" else ""
 
 
-def has_machines(resources: Iterable[Mapping[str, Any]]) -> bool:
-    """Whether there is a virtual machine among them."""
-    return any(str(resource.get("type") or "").lower() == MACHINE_TYPE for resource in resources)
-
-
-def digest_of(seen: list[Seen], *, machines: bool) -> str:
-    """A hash of all that is stored of an observation; it tells besides whether there are virtual machines."""
+def digest_of(seen: list[Seen]) -> str:
+    """A hash of all that is stored of an observation; it tells besides whose run states are to be read in bulk."""
+    kinds = run_states.kinds_of(one.type for one in seen)
+    told = "".join(kind if kind in kinds else "-" for kind in (run_states.MACHINES, run_states.OTHERS))
     text = json.dumps([_VALUES(one) for one in seen], separators=(",", ":"), ensure_ascii=False)
-    return f"{FORMAT}{'m' if machines else '-'}{hashlib.sha256(text.encode()).hexdigest()}"
+    return f"{FORMAT}{told}{hashlib.sha256(text.encode()).hexdigest()}"
 
 
 def mark_of(seen: Seen) -> str:
@@ -176,9 +173,11 @@ def mark_of(seen: Seen) -> str:
     return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
-def had_machines(digest: str | None) -> bool:
-    """Whether the subscription had virtual machines when that digest was made."""
-    return digest is not None and digest.startswith(f"{FORMAT}m")
+def kinds_in(digest: str | None) -> frozenset[str]:
+    """The kinds (shared/health/run_states.py) of resources that there were when that digest was made."""
+    if digest is None or not digest.startswith(FORMAT):
+        return frozenset()
+    return frozenset(digest[len(FORMAT) : PREFIX_CHARS]) - {"-"}
 
 
 def health_of(seen: Seen) -> Health:

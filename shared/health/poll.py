@@ -1,6 +1,6 @@
 """The poll of one subscription: see, compare by digest, store what changed, note how it went.
 
-An unchanged poll costs two or three calls to Azure, one row read and one row write. Order of writes where something
+An unchanged poll costs two to four calls to Azure, one row read and one row write. Order of writes where something
 changed: a claim in the subscription's row, in place of its digest; devices with their changes and events; the index;
 the job that applies the events; the subscription's row with the new digest. Whatever is cut off in between is done
 again by the next poll, because no digest equals a claim. Two polls never write at once: the other one comes back later.
@@ -10,24 +10,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from shared import audit, connections, devices, jobs, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
-from shared.devices import places
-from shared.devices.places import Place
+from shared.devices import index, places
+from shared.devices.places import STATES_UNREAD, Place
 from shared.errors import Conflict, MicrosoftError, NeedsConsent, NotFound, PreconditionFailed, Throttled
-from shared.health import observe
+from shared.health import observe, run_states
 from shared.health.keep import CLAIM, Observation, store
-from shared.microsoft import compute, inventory, resource_health
+from shared.microsoft import compute, inventory, resource_graph, resource_health
+from shared.microsoft.http_errors import no_answer
 from shared.tenants import SUBSCRIPTIONS, Subscription
 
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
 log = logging.getLogger("tenantry.health")
 MAX_WAITS = 8
 """How often a throttled poll is put off before it counts as failed; the timer begins a new one anyway."""
@@ -38,6 +36,8 @@ CLAIM_SECONDS = 60
 """So long others leave a claim alone; who made it has died by then, or will find that he lost it."""
 CLAIMED_PAUSE_SECONDS = 5.0
 APPLY_AFTER_SECONDS = 20.0
+STATES_SECONDS = 10.0
+"""How long the health of a subscription waits for Resource Graph, short waits that it asks for included."""
 NOT_REGISTERED = "MissingSubscriptionRegistration"
 
 
@@ -146,7 +146,7 @@ async def give_up_poll(app: App, job: jobs.PollSubscription, reason: str) -> Non
 
 
 async def _observe(app: App, place: Place) -> Observation:
-    """Ask Azure: inventory, health and, where there are machines, their power states, all at once."""
+    """Ask Azure: inventory, health and, of those kinds that were there the last time, run states, all at once."""
     if place.tenant is None:
         raise NotFound("The subscription has no tenant.")
     started = app.clock.now()
@@ -154,6 +154,7 @@ async def _observe(app: App, place: Place) -> Observation:
     credential = await tenants.arm_credential(app, place.tenant, subscription, connection=place.connection)
     asked = (app.settings, app.transport.azure, credential, subscription.id)
     warning: MicrosoftError | None = None
+    unread: MicrosoftError | None = None
 
     async def statuses() -> list[dict[str, Any]]:
         nonlocal warning
@@ -165,28 +166,65 @@ async def _observe(app: App, place: Place) -> Observation:
             warning = error
             return []
 
-    expected = observe.had_machines(subscription.digest)
-    listed, reported, powers = await _all_of(
-        inventory.resources(*asked), statuses(), compute.power_states(*asked) if expected else _nothing()
+    async def machines() -> dict[str, str]:
+        return run_states.of_machines(await compute.machines(*asked))
+
+    async def others() -> dict[str, str]:
+        # What they tell is worth having, and no reason to miss the health of everything.
+        nonlocal unread
+        try:
+            async with asyncio.timeout(STATES_SECONDS):
+                return run_states.of_rows(await resource_graph.rows(*asked, run_states.query()))
+        except NeedsConsent:
+            raise
+        except (MicrosoftError, TimeoutError) as failure:
+            error = failure if isinstance(failure, MicrosoftError) else no_answer("Resource Graph")
+            unread = _states_unread(error)
+            # Busy, it tells them the next time: till then nothing is rewritten. Refused, nobody knows.
+            return await _last_states(app, subscription) if isinstance(error, Throttled) else {}
+
+    async def states(kinds: Iterable[str]) -> dict[str, str]:
+        readers = {run_states.MACHINES: machines, run_states.OTHERS: others}
+        found = await _all_of(*(readers[kind]() for kind in kinds))
+        return {resource_id: state for part in found for resource_id, state in part.items()}
+
+    expected = observe.kinds_in(subscription.digest)
+    listed, reported, known = await _all_of(inventory.resources(*asked), statuses(), states(expected))
+    present = run_states.kinds_of(str(resource.get("type") or "") for resource in listed)
+    known |= await states(present - expected)
+    seen = observe.join(listed, reported, known)
+    return Observation(started, seen, observe.digest_of(seen), warning or unread)
+
+
+async def _last_states(app: App, subscription: Subscription) -> dict[str, str]:
+    """The run states that the last poll stored, of what Resource Graph is asked about."""
+    if subscription.digest is None:
+        return {}
+    found = await index.entries(app, [(subscription.id, subscription.digest)])
+    return {
+        entry.resource_id.lower(): entry.power_state
+        for entry in found.get(subscription.id, ())
+        if entry.power_state and run_states.OTHERS in run_states.kinds_of([entry.type])
+    }
+
+
+def _states_unread(error: MicrosoftError) -> MicrosoftError:
+    """What is told when run states could not be read though all else could."""
+    return MicrosoftError(
+        f"Azure Resource Graph does not tell the run states of what is no virtual machine: {error.message}"
+        + (f" ({error.remote_code})" if error.remote_code else ""),
+        remote_code=STATES_UNREAD,
+        fix=error.fix or "Until it does, states are old or unknown. The next poll asks again.",
     )
-    machines = observe.has_machines(listed)
-    if machines and not expected:
-        powers = await compute.power_states(*asked)
-    seen = observe.join(listed, reported, powers)
-    return Observation(started, seen, observe.digest_of(seen, machines=machines), warning)
 
 
-async def _nothing() -> dict[str, str]:
-    return {}
-
-
-async def _all_of(first: Awaitable[A], second: Awaitable[B], third: Awaitable[C]) -> tuple[A, B, C]:
+async def _all_of(*parts: Awaitable[Any]) -> list[Any]:
     """Their results. When several failed, raises the failure that decides: consent first, then waiting, then others."""
-    results = await asyncio.gather(first, second, third, return_exceptions=True)
+    results = await asyncio.gather(*parts, return_exceptions=True)
     failures = [result for result in results if isinstance(result, BaseException)]
     if failures:
         raise min(failures, key=lambda f: (not isinstance(f, NeedsConsent), not isinstance(f, Throttled)))
-    return results  # type: ignore[return-value]  # without failures they are what was awaited
+    return results
 
 
 async def _keep(app: App, before: Subscription, observation: Observation, apply_after: float = 0) -> bool:
@@ -274,7 +312,7 @@ async def _note(app: App, before: Subscription, observation: Observation, count:
         return row.changed(
             last_refreshed_at=observation.at,
             last_attempt_at=observation.at,
-            failing_since=(row.failing_since or observation.at) if warning else None,
+            failing_since=_failing_since(row, warning, observation.at) if warning else None,
             last_error=_described(warning) if warning else None,
             device_count=count,
             digest=observation.digest,
@@ -328,12 +366,21 @@ async def _fail(app: App, job: jobs.PollSubscription, error: MicrosoftError) -> 
     def failed(row: Subscription) -> Subscription:
         nonlocal first
         first = row.failing_since is None
-        return row.changed(last_attempt_at=now, failing_since=row.failing_since or now, last_error=_described(error))
+        return row.changed(
+            last_attempt_at=now, failing_since=_failing_since(row, error, now), last_error=_described(error)
+        )
 
     await app.tables.update(SUBSCRIPTIONS, "subscription", job.subscription_id, failed)
     if first:
         log.warning("subscription %s cannot be read: %s %s", job.subscription_id, error.remote_code, error.message)
     await _report(app, job, _described(error))
+
+
+def _failing_since(row: Subscription, error: MicrosoftError, now: datetime) -> datetime:
+    """Since when it fails like this: to lack run states is another thing than to lack health or everything."""
+    before = (row.last_error or {}).get("code")
+    same = (before == STATES_UNREAD) == (error.remote_code == STATES_UNREAD)
+    return row.failing_since if row.failing_since is not None and same else now
 
 
 def _described(error: MicrosoftError) -> dict[str, str]:

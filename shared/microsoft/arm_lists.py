@@ -127,7 +127,7 @@ async def read_all(
     Raises NeedsConsent, AccessDenied, Throttled or MicrosoftError.
     """
     found: list[dict[str, Any]] = []
-    body = await _page(client, credential, f"{settings.arm_url}{path}", parameters)
+    body = await ask(client, credential, "GET", f"{settings.arm_url}{path}", parameters)
     home = urlsplit(settings.arm_url).netloc
     for _ in range(MAX_PAGES):
         found += body.get("value") or []
@@ -136,21 +136,28 @@ async def read_all(
             return found
         if urlsplit(link).netloc != home:
             raise MicrosoftError(f"A page of {path} names another host as the next.", remote_code="foreignNextLink")
-        body = await _page(client, credential, link, None)
+        body = await ask(client, credential, "GET", link)
     raise MicrosoftError(f"The list {path} does not end after {MAX_PAGES} pages.", remote_code="endlessPaging")
 
 
-async def _page(
-    client: Sender, credential: AsyncTokenCredential, url: str, parameters: dict[str, str] | None
+async def ask(
+    client: Sender,
+    credential: AsyncTokenCredential,
+    method: str,
+    url: str,
+    parameters: dict[str, str] | None = None,
+    body: Any = None,
 ) -> dict[str, Any]:
+    """The JSON object that a request which changes nothing is answered with; raises as `read_all` does."""
+    content = {} if body is None else {"json": body}
     tried = 0
     while True:
         tried += 1
         try:
-            request = HttpRequest("GET", url, params=parameters)
+            request = HttpRequest(method, url, params=parameters, **content)
             response: AsyncHttpResponse = await client.send_request(request, credential_of_request=credential)
             response.raise_for_status()
-            body = response.json()
+            answer = response.json()
         except AzureError as error:
             ours = translated(error)
             if tried == TRIES or not _passing(error, ours):
@@ -158,7 +165,7 @@ async def _page(
         except ValueError as error:
             raise MicrosoftError("Resource Manager's answer is not JSON.", remote_code="notJson") from error
         else:
-            return body if isinstance(body, dict) else {}
+            return answer if isinstance(answer, dict) else {}
         await asyncio.sleep(PAUSE_SECONDS * tried)
 
 

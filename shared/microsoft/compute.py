@@ -1,4 +1,4 @@
-"""Virtual machines: their power states in bulk, and the actions on one or on a scale set, through azure-mgmt-compute.
+"""Virtual machines: a list that says which run, and the actions on one or on a scale set, through azure-mgmt-compute.
 
 Sources: learn.microsoft.com/azure/virtual-machines/states-billing (states),
 learn.microsoft.com/azure/azure-resource-manager/management/async-operations (how an action is followed).
@@ -7,7 +7,7 @@ learn.microsoft.com/azure/azure-resource-manager/management/async-operations (ho
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -56,22 +56,19 @@ async def _client(
         raise arm_errors.translated(error) from error
 
 
-async def power_states(
+async def machines(
     settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
-) -> dict[str, str]:
-    """Lower-cased resource id -> power state of every virtual machine of a subscription, in one paged list.
+) -> list[dict[str, Any]]:
+    """Every virtual machine of a subscription with what says whether it runs, in one paged list.
 
-    States as in shared/devices/records.py. A machine whose state Azure leaves out is `unknown`. Raises MicrosoftError.
+    Items `{id, properties: {instanceView: {statuses: [{code}]}}}`; Azure leaves the view out at times. Raises
+    MicrosoftError.
     """
     # Not by a ComputeManagementClient: it takes 5 ms to build, and a cycle asks hundreds of subscriptions.
     client = _LISTS.get(settings, transport)
     path = f"/subscriptions/{subscription_id}/providers/Microsoft.Compute/virtualMachines"
     parameters = {"api-version": API_VERSION, "statusOnly": "true"}
-    found: dict[str, str] = {}
-    for machine in await arm_lists.read_all(client, settings, credential, path, parameters):
-        view = machine.get("properties", {}).get("instanceView") or {}
-        found[machine["id"].lower()] = state_of(status.get("code") for status in view.get("statuses") or [])
-    return found
+    return await arm_lists.read_all(client, settings, credential, path, parameters)
 
 
 async def begin(
@@ -124,29 +121,17 @@ async def _act(
 ) -> AsyncLROPoller[None]:
     _, group, name = _parts(resource_id)
     several = str(parse_resource_id(resource_id)["type"]).lower() == "virtualmachinescalesets"
-    machines = client.virtual_machine_scale_sets if several else client.virtual_machines
+    acts = client.virtual_machine_scale_sets if several else client.virtual_machines
     poller: AsyncLROPoller[None]
     if operation_name == "start":
-        poller = await machines.begin_start(group, name, **options)
+        poller = await acts.begin_start(group, name, **options)
     elif operation_name == "deallocate":
-        poller = await machines.begin_deallocate(group, name, **options)
+        poller = await acts.begin_deallocate(group, name, **options)
     elif operation_name == "restart":
-        poller = await machines.begin_restart(group, name, **options)
+        poller = await acts.begin_restart(group, name, **options)
     else:
         raise ValueError(f"no action {operation_name} of virtual machines is known here")
     return poller
-
-
-def state_of(codes: Iterable[str | None]) -> str:
-    """The power state in an instance view's status codes; `unknown` when none is there (it happens, says Azure)."""
-    state = "unknown"
-    for code in codes:
-        kind, _, value = (code or "").partition("/")
-        if kind == "HibernationState" and value.lower() == "hibernated":
-            return "hibernated"
-        if kind == "PowerState":
-            state = value.lower()
-    return state
 
 
 def _parts(resource_id: str) -> tuple[str, str, str]:

@@ -140,15 +140,14 @@ def note(
 def _refusals(found: Sequence[Shown | Row], verb: Verb, kind: WorkKind) -> dict[str, dict[str, str] | None]:
     """Device id -> why nothing can be done to it as far as is stored, None when it can. Pure.
 
-    A schedule leaves devices as it wants them: one that is so already is looked at again, and is no failure.
+    A stored state may be a quarter of an hour old, and nobody asks again for a schedule: each of its devices is looked
+    at when its turn comes, and one that is as wanted already is no failure.
     """
     result: dict[str, dict[str, str] | None] = {}
     for one in found:
         device = one.device if isinstance(one, Shown) else one.entry
-        why, code = capabilities.refusal(device.type, verb, device.power_state), "actionNotAvailable"
-        row = capabilities.find(device.type, verb)
-        if kind == "schedule" and row is not None and device.power_state == row.ends_in:
-            why = ""
+        state = None if kind == "schedule" else device.power_state
+        why, code = capabilities.refusal(device.type, verb, state), "actionNotAvailable"
         if not why and one.place.subscription.access == "none":
             why, code = actions.no_access(one.place), "noAzureAccess"
         result[device.id] = {"code": code, "message": why} if why else None

@@ -11,9 +11,8 @@ from typing import Any
 
 from shared import capabilities, connections, tenants
 from shared.app import App
-from shared.capabilities import requests
 from shared.capabilities.requests import Request
-from shared.capabilities.run_state import at
+from shared.capabilities.run_state import at, told
 from shared.devices import Shown
 from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent
 from shared.microsoft.identity import TenantCredential
@@ -85,8 +84,7 @@ async def _of_type(app: App, credential: TenantCredential, parent_type: str, par
     for one in parents:
         for item in await _listed(app, credential, Request("GET", f"{one}/{last}", version)):
             resource_id = f"{one}/{last}/{str(at(item, 'name')).rpartition('/')[2]}"
-            told = not requests.state(row, "").path and row.state.form == "value"
-            state = capabilities.state_of(row.state, item) if told else None
+            state = capabilities.state_of(row.state, item) if told(row.state) else None
             found.append(Child(resource_id[len(parent_id) + 1 :], row.type, resource_id, state))
     return found
 

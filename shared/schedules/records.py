@@ -35,6 +35,7 @@ class Chosen(Record):
     types: list[str] = Field(default_factory=list)
     regions: list[str] = Field(default_factory=list)
     statuses: list[Status] = Field(default_factory=list)
+    power_states: list[str] = Field(default_factory=list)
     search: str = ""
     tags: dict[str, str] = Field(default_factory=dict)
 

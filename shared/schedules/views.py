@@ -66,6 +66,7 @@ FILTER_NAMES = {
     "types": "type",
     "regions": "region",
     "statuses": "status",
+    "power_states": "powerState",
     "search": "search",
     "tags": "tags",
 }

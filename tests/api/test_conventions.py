@@ -13,8 +13,11 @@ import pytest_asyncio
 
 from functions import API
 from functions.routing import MAX_BODY_BYTES, GuardedRoute
+from functions.schedules import TargetFilter
 from sandbox.host import Host
 from sandbox.server import Sandbox
+from shared.schedules.records import Chosen
+from shared.schedules.views import FILTER_NAMES
 from tests.app_fixtures import ApiFor
 from tests.errors import error_of
 from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
@@ -45,6 +48,11 @@ every_route = pytest.mark.parametrize("route", ROUTES, ids=named)
 guarded_route = pytest.mark.parametrize("route", GUARDED, ids=named)
 json_route = pytest.mark.parametrize("route", WITH_JSON, ids=named)
 body_route = pytest.mark.parametrize("route", WITH_BODY, ids=named)
+
+
+def test_every_field_of_a_filter_is_shown_as_it_is_sent() -> None:
+    assert set(FILTER_NAMES) == set(Chosen.model_fields) - {"etag"}
+    assert set(FILTER_NAMES.values()) == {field.alias for field in TargetFilter.model_fields.values()}
 
 
 async def test_the_served_document_lists_exactly_the_registered_routes(nobody: httpx.AsyncClient) -> None:

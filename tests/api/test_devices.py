@@ -113,10 +113,11 @@ async def test_the_count_is_of_all_matches(clients: Clients) -> None:
 
 async def test_filters_are_joined_by_and_and_repeated_ones_by_or(clients: Clients) -> None:
     everything = await clients.devices()
-    sample = next(d for d in everything if d["status"] == "available")
-    for name in ("clientName", "siteId", "tenantId", "subscriptionId", "resourceGroup", "type", "region", "status"):
+    sample = next(d for d in everything if d["status"] == "available" and d["type"] == "Microsoft.Web/sites")
+    names = ("clientName", "siteId", "tenantId", "subscriptionId", "resourceGroup", "type", "region", "status")
+    for name in (*names, "powerState"):
         found = await clients.devices(**{name: sample[name]})
-        assert [d["id"] for d in found] == [d["id"] for d in everything if d[name] == sample[name]], name
+        assert [d["id"] for d in found] == [d["id"] for d in everything if d.get(name) == sample[name]], name
         if name not in ("siteId", "status"):
             assert await clients.devices(**{name: sample[name].upper()}) == found
     assert await clients.devices(clientName=["Contoso", "Fabrikam"]) == everything

@@ -94,6 +94,20 @@ async def test_machines_that_are_as_wanted_already_are_no_failures(estate: Estat
     assert posts(estate, "deallocate") == 1
 
 
+async def test_what_was_on_its_way_at_the_last_poll_is_looked_at_when_the_run_comes(estate: Estate) -> None:
+    machine = estate.machine()
+    machine.power = "starting"
+    await estate.poll()
+    assert (await estate.call("GET", f"/devices/{estate.device_id(machine)}"))["powerState"] == "starting"
+    machine.power = "running"
+    estate.cloud().version += 1
+    schedule = await made(estate, machine)
+    await until(estate, schedule["nextRunAt"])
+    [run] = await runs(estate, schedule)
+    assert (run["state"], (await operation_of(estate, run))["status"]) == ("started", "succeeded")
+    assert machine.power == "deallocated"
+
+
 async def test_a_run_of_which_everything_is_done_already_is_no_failure_either(estate: Estate) -> None:
     off = estate.machine()
     off.power = "deallocated"

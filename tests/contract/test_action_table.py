@@ -24,15 +24,17 @@ from sandbox.power.table import Action, PowerType
 from sandbox.server import Sandbox
 from sandbox.world import Resource, World
 from shared import app as composition
-from shared import capabilities, devices, jobs, operations, progress
+from shared import capabilities, devices, health, jobs, operations, progress
 from shared import settings as settings_module
 from shared.access import ADMIN, DEVICES_READ, Principal
 from shared.app import App
+from shared.capabilities import VERBS
 from shared.capabilities.model import OFF
 from shared.connections import CONNECTIONS, Connection
 from shared.devices import Device, Shown, places
 from shared.devices.records import Health
 from shared.errors import Conflict
+from shared.health import run_states
 from shared.microsoft.identity import refresh_secret_name
 from shared.operations import follow, planned
 from shared.operations.records import GUARDS, KEPT, Guard, Kept, plan_of
@@ -97,6 +99,19 @@ class Office:
         for target in scale_sets.instances(self.world, resource) if row.type == scale_sets.TYPE else [resource]:
             states.write(self.world, row, target, before)
             target.hibernated = action.verb == "resume"
+
+    def rest(self, row: PowerType, which: str) -> None:
+        """Put the resource into a state of its type's (as far as there is one), or one that nobody knows."""
+        resource = self.resource(row)
+        during = next((action.during for action in row.actions.values() if action.during is not None), row.running)
+        known = {"initial": row.initial, "running": row.running, "stopped": row.stopped, "during": during}
+        if row.running == states.PRESENT:
+            addresses = [] if which == "stopped" else ADDRESSES
+            resource.properties = {**resource.properties, "ipConfigurations": addresses}
+            return
+        value = known.get(which, "Dreaming")
+        states.write(self.world, row, resource, row.initial if value is None else value)
+        resource.hibernated = False
 
     async def ask(self, row: PowerType, action: Action) -> Operation:
         """Ask for an action, as the API does; nothing has been sent to Azure yet."""
@@ -306,3 +321,45 @@ async def test_a_status_that_cannot_be_read_is_no_failure_of_the_action(
     assert (begun.status, begun.state["phase"]) == ("running", "verifying")
     office.advance(60)
     assert (await office.follow(row, begun)).status == "succeeded"
+
+
+BULK = [row for row in table.load().values() if row.listed and run_states.kinds_of([row.type])]
+"""The types of which a poll reads the run state."""
+
+
+@pytest.mark.parametrize("which", ["initial", "running", "stopped", "during", "strange"])
+async def test_after_a_poll_a_list_offers_exactly_what_an_answer_does(office: Office, which: str) -> None:
+    for row in BULK:
+        office.rest(row, which)
+    subscription_id = office.resource(BULK[0]).subscription_id
+    await health.run_poll(office.app, jobs.PollSubscription(subscription_id=subscription_id))
+    listed = {row.entry.type: row for row in (await devices.find_all(office.app, ALICE, devices.Filter())).rows}
+    wrong = {}
+    for row in BULK:
+        entry = listed[row.type].entry
+        if row.running == states.PRESENT:
+            # Stopped from here; of one that was not, the answer alone knows that nothing can be put back.
+            kept = Kept(device_id=entry.id, subscription_id=subscription_id, value=ADDRESSES)
+            await office.app.tables.put(KEPT, kept)
+        shown = await devices.get(office.app, ALICE, entry.id)
+        only_azure = {
+            verb
+            for verb in VERBS
+            if (ours := capabilities.find(row.type, verb)) and ours.only is not None and not ours.only.silent
+        }
+        exact = [one.verb for one in await operations.answers(office.app, shown) if one.available]
+        offered = capabilities.offered(row.type, entry.power_state)
+        if offered != [verb for verb in exact if verb not in only_azure] or entry.power_state is None:
+            wrong[row.type] = (entry.power_state, offered, exact)
+    assert wrong == {}
+
+
+def test_every_type_that_tells_its_own_state_and_is_on_a_list_is_read_in_bulk() -> None:
+    """What else is there is told by a request for each resource only."""
+    rest = {row.type for row in table.load().values() if row.listed} - {row.type for row in BULK}
+    assert rest == {
+        "Microsoft.Chaos/experiments",
+        "Microsoft.Compute/cloudServices",
+        "Microsoft.Compute/hostGroups/hosts",
+        "Microsoft.Compute/virtualMachineScaleSets",
+    }

@@ -18,6 +18,7 @@ from sandbox.world import Resource
 from shared import capabilities
 from shared.capabilities import requests
 from shared.errors import AccessDenied, MicrosoftError, Throttled
+from shared.health import run_states
 from shared.microsoft import arm_actions, compute
 from shared.microsoft.transport import Transport, open_transport
 from shared.settings import Settings
@@ -38,9 +39,10 @@ class Client:
         return next(row for row in self.azure.machines if row.power == "running")
 
     async def states(self) -> dict[str, str]:
-        return await compute.power_states(
+        found = await compute.machines(
             self.settings, self.transport.azure, self.azure.credential, self.azure.subscription.id
         )
+        return run_states.of_machines(found)
 
     async def state(self, resource_id: str) -> str:
         row = capabilities.known(VM)
@@ -215,6 +217,15 @@ async def test_missing_rights_are_told_with_a_fix(client: Client) -> None:
     assert "Contributor" in caught.value.fix
 
 
-def test_a_hibernated_machine_is_not_just_deallocated() -> None:
-    assert compute.state_of(["PowerState/deallocated", "HibernationState/Hibernated"]) == "hibernated"
-    assert compute.state_of(["ProvisioningState/succeeded", None]) == "unknown"
+@pytest.mark.parametrize(
+    "view, state",
+    [
+        ({"statuses": [{"code": "PowerState/deallocated"}, {"code": "HibernationState/Hibernated"}]}, "hibernated"),
+        ({"statuses": [{"code": "ProvisioningState/succeeded"}, {"code": None}, {}]}, "unknown"),
+        ({"statuses": [{"code": "PowerState/dreaming"}]}, "unknown"),
+        ({"statuses": None}, "unknown"),
+        (None, "unknown"),
+    ],
+)
+def test_a_machine_of_the_list_is_in_the_state_of_its_view(view: Any, state: str) -> None:
+    assert run_states.of_machines([{"id": "/A", "properties": {"instanceView": view}}]) == {"/a": state}

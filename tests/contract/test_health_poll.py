@@ -25,19 +25,24 @@ from shared import connections, devices, health, jobs, retention, sites
 from shared import settings as settings_module
 from shared.access import ADMIN, DEVICES_READ, Principal
 from shared.app import App
+from shared.capabilities import known, state_of
 from shared.connections import CONNECTIONS, Connection
 from shared.devices import index, places
 from shared.devices.listing import Row
+from shared.devices.places import STATES_UNREAD
 from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, EVENT_PREFIX, EVENTS
 from shared.errors import Conflict
 from shared.health import keep, poll
 from shared.health.keep import Observation
+from shared.microsoft import resource_graph
 from shared.microsoft.identity import refresh_secret_name
 from shared.sites import SITES, Site
 from shared.tenants import SUBSCRIPTIONS, TENANTS, Subscription, Tenant
 from tests.app_fixtures import settings_for
 from tests.sandbox.browser import consented, sign_in, tenant_called
 
+GRAPH = "/providers/Microsoft.ResourceGraph/resources"
+SITE_TYPE = "Microsoft.Web/sites"
 ALICE = Principal("alice", "Alice", frozenset({ADMIN, DEVICES_READ}), None)
 
 
@@ -96,6 +101,9 @@ class Clients:
         found = await devices.find_all(self.app, ALICE, devices.Filter())
         return {row.entry.resource_id: row for row in found.rows}
 
+    async def shown(self, resource: Resource) -> devices.Shown:
+        return await devices.get(self.app, ALICE, devices.device_id(self.cloud.id, resource.id))
+
     async def stored(self, prefix: str) -> list[str]:
         rows = self.app.tables.rows(DEVICES.table, self.cloud.id, prefix=prefix)
         return [entity["RowKey"] async for entity in rows]
@@ -103,6 +111,17 @@ class Clients:
     def machine(self) -> Resource:
         machines = [r for r in self.cloud.resources.values() if r.type == VM and r.power == "running"]
         return machines[0]
+
+    def site(self) -> Resource:
+        return next(r for r in self.cloud.resources.values() if r.type == SITE_TYPE)
+
+    def stop(self, resource: Resource) -> None:
+        """Somebody stops a site behind our back."""
+        resource.properties = {**resource.properties, "state": "Stopped"}
+        self.cloud.version += 1
+
+    def fail_states(self, **how: Any) -> None:
+        self.sandbox.cloud.faults.append(Fault(service="arm", path="ResourceGraph", **how))
 
     def fall_ill(self, resource: Resource) -> None:
         world = self.sandbox.cloud.world
@@ -122,6 +141,14 @@ class Clients:
         if name not in queues:
             return 0
         return int((await self.app.queues._client(name).get_queue_properties()).approximate_message_count or 0)
+
+
+def told(resource: Resource) -> str | None:
+    """The run state in the resource's own properties; None when there is none, or another request tells it."""
+    row = known(resource.type)
+    if row is None or row.state.request:
+        return None
+    return state_of(row.state, {"properties": resource.properties})
 
 
 @pytest_asyncio.fixture
@@ -181,15 +208,16 @@ async def test_every_resource_is_listed_with_its_health(contoso: Clients) -> Non
         entry = listed[resource.id].entry
         expected = "notReported" if resource.health is None else (resource.health.state or "unknown").lower()
         assert entry.status == expected
-        assert entry.power_state == (resource.power if resource.type == VM else None)
+        assert entry.power_state == (resource.power if resource.type == VM else told(resource))
 
 
-async def test_an_unchanged_poll_makes_three_calls_reads_one_row_and_writes_one(contoso: Clients) -> None:
+async def test_an_unchanged_poll_makes_four_calls_reads_one_row_and_writes_one(contoso: Clients) -> None:
     await contoso.poll()
     await contoso.poll()
     before, contoso.rows.seen[:] = len(contoso.calls()), []
     await contoso.poll()
-    assert len(contoso.calls()) - before == 3
+    assert len(contoso.calls()) - before == 4
+    assert contoso.calls()[before:].count(GRAPH) == 1
     assert contoso.rows.seen == [("GET", "Subscriptions"), ("PUT", "Subscriptions")]
     row = await contoso.row()
     assert row.last_refreshed_at is not None
@@ -201,7 +229,153 @@ async def test_a_subscription_without_machines_is_not_asked_for_power_states(con
         del contoso.cloud.resources[resource.id.lower()]
     contoso.cloud.version += 1
     await contoso.poll()
-    assert len(contoso.calls()) == 2
+    assert not [path for path in contoso.calls() if path.endswith("/virtualMachines")]
+    assert len(contoso.calls()) == 3
+
+
+async def test_what_has_no_run_state_costs_no_call_for_it(contoso: Clients) -> None:
+    kept = {key: r for key, r in contoso.cloud.resources.items() if r.type != VM and known(r.type) is None}
+    assert kept
+    contoso.cloud.resources = kept
+    contoso.cloud.version += 1
+    for _ in range(2):
+        before = len(contoso.calls())
+        await contoso.poll()
+        assert len(contoso.calls()) - before == 2
+    assert {row.entry.power_state for row in (await contoso.listed()).values()} == {None}
+
+
+async def test_a_changed_run_state_shows_after_the_next_poll_and_makes_no_event(contoso: Clients) -> None:
+    await contoso.poll()
+    site, events = contoso.site(), await contoso.stored(EVENT_PREFIX)
+    before = devices.view(contoso.app, await contoso.shown(site))
+    assert (before["powerState"], before["actions"]) == ("running", ["stop", "restart"])
+    contoso.stop(site)
+    contoso.rows.seen.clear()
+    await contoso.poll()
+    assert [table for method, table in contoso.rows.seen if method == "POST"] == ["$batch"]
+    after = devices.view(contoso.app, await contoso.shown(site))
+    assert (after["powerState"], after["actions"]) == ("stopped", ["start"])
+    assert await contoso.stored(EVENT_PREFIX) == events
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"status": 403, "body": {"error": {"code": "AccessDenied", "message": "No."}}},
+        {"status": 400, "body": {"error": {"code": "BadRequest", "message": "Not understood."}}},
+        {"status": 200, "body": {"data": [{"id": "/a"}], "resultTruncated": "false"}},
+        {"status": 200, "body": {"data": {"columns": [{"name": "id"}], "rows": [["/a", 1]]}}},
+        {"status": 200, "body": {"data": {"columns": [], "rows": []}, "resultTruncated": "true"}},
+    ],
+)
+async def test_run_states_that_cannot_be_read_are_unknown_and_fail_nothing(
+    contoso: Clients, how: dict[str, Any]
+) -> None:
+    await contoso.poll()
+    machine, site = contoso.machine(), contoso.site()
+    contoso.fail_states(times=10, **how)
+    contoso.fall_ill(machine)
+    events = len(await contoso.stored(EVENT_PREFIX))
+    await contoso.poll()
+    assert await contoso.waiting(jobs.PollSubscription) == 0
+    row, listed = await contoso.row(), await contoso.listed()
+    assert row.last_attempt_at == row.last_refreshed_at
+    assert (row.last_error or {})["code"] == STATES_UNREAD
+    assert (row.last_error or {})["fix"]
+    assert listed[machine.id].entry.status == "unavailable"
+    assert listed[machine.id].entry.power_state == "running"
+    assert len(await contoso.stored(EVENT_PREFIX)) == events + 1
+    shown = devices.view(contoso.app, await contoso.shown(site))
+    assert "powerState" not in shown
+    assert shown["actions"] == ["start", "stop", "restart"]
+    assert shown["refreshError"]["code"] == STATES_UNREAD
+    contoso.sandbox.cloud.faults.clear()
+    await contoso.poll()
+    assert (await contoso.row()).failing_since is None
+    assert (await contoso.listed())[site.id].entry.power_state == "running"
+
+
+@pytest.mark.parametrize(
+    "how", [{"status": 429, "retry_after": 60}, {"status": 503, "retry_after": 60}, {"kind": "disconnect"}]
+)
+async def test_while_resource_graph_is_busy_the_run_states_stay_and_are_not_written_again(
+    contoso: Clients, how: dict[str, Any]
+) -> None:
+    await contoso.poll()
+    before = await contoso.listed()
+    contoso.stop(contoso.site())
+    contoso.machine().power = "deallocated"
+    contoso.fail_states(times=20, **how)
+    contoso.rows.seen.clear()
+    await contoso.poll()
+    assert await contoso.waiting(jobs.PollSubscription) == 0
+    assert ((await contoso.row()).last_error or {})["code"] == STATES_UNREAD
+    assert contoso.rows.seen.count(("POST", "$batch")) == 1
+    after = await contoso.listed()
+    changed = [key for key in before if after[key].entry != before[key].entry]
+    assert [after[key].entry.power_state for key in changed] == ["deallocated"]
+    contoso.sandbox.cloud.faults.clear()
+    await contoso.poll()
+    assert (await contoso.row()).last_error is None
+    assert (await contoso.listed())[contoso.site().id].entry.power_state == "stopped"
+
+
+async def test_a_poll_does_not_wait_for_a_resource_graph_that_does_not_answer(
+    contoso: Clients, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await contoso.poll()
+    monkeypatch.setattr(poll, "STATES_SECONDS", 0.3)
+    contoso.fail_states(kind="slow", status=0, delay_ms=20_000, times=1)
+    machine, site = contoso.machine(), contoso.site()
+    contoso.fall_ill(machine)
+    async with asyncio.timeout(15):
+        await contoso.poll()
+    listed = await contoso.listed()
+    assert (listed[machine.id].entry.status, listed[site.id].entry.power_state) == ("unavailable", "running")
+    assert ((await contoso.row()).last_error or {})["code"] == STATES_UNREAD
+
+
+async def test_a_busy_moment_of_resource_graph_is_sat_out(contoso: Clients) -> None:
+    contoso.fail_states(status=429, retry_after=1, times=2)
+    await contoso.poll()
+    assert contoso.calls().count(GRAPH) == 3
+    assert (await contoso.row()).last_error is None
+    assert (await contoso.listed())[contoso.site().id].entry.power_state == "running"
+
+
+async def test_to_lack_run_states_and_to_be_refused_are_told_each_since_it_began(contoso: Clients) -> None:
+    contoso.fail_states(status=403, times=2)
+    await contoso.poll()
+    began = (await contoso.row()).failing_since
+    contoso.app.clock.advance(900)
+    await contoso.poll()
+    assert (await contoso.row()).failing_since == began is not None
+    contoso.app.clock.advance(900)
+    body = {"error": {"code": "AuthorizationFailed", "message": "No."}}
+    contoso.sandbox.cloud.faults.append(
+        Fault(service="arm", path="availabilityStatuses", status=403, body=body, times=1)
+    )
+    await contoso.poll()
+    refused = await contoso.row()
+    assert (refused.last_error or {})["code"] == "AuthorizationFailed"
+    assert refused.failing_since is not None
+    assert refused.failing_since >= began + timedelta(seconds=1800)
+    contoso.app.clock.advance(900)
+    contoso.fail_states(status=403, times=1)
+    await contoso.poll()
+    lacking = await contoso.row()
+    assert lacking.failing_since is not None
+    assert lacking.failing_since >= refused.failing_since + timedelta(seconds=900)
+
+
+async def test_run_states_are_read_page_by_page(contoso: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource_graph, "PAGE_ROWS", 2)
+    await contoso.poll()
+    having = [r for r in contoso.cloud.resources.values() if r.type != VM and told(r) is not None]
+    listed = await contoso.listed()
+    assert {r.id: listed[r.id].entry.power_state for r in having} == {r.id: told(r) for r in having}
+    assert contoso.calls().count(GRAPH) == -(-len(having) // 2) > 2
 
 
 async def test_a_change_is_written_with_its_event_and_shown(contoso: Clients) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -78,13 +79,23 @@ def test_a_status_without_its_resource_is_dropped() -> None:
 def test_reported_time_changes_nothing() -> None:
     first = see((resource(), status(resource(), "Available", reportedTime="2026-03-01T10:00:00Z")))
     second = see((resource(), status(resource(), "Available", reportedTime="2026-03-01T11:00:00Z")))
-    assert observe.digest_of(first, machines=True) == observe.digest_of(second, machines=True)
+    assert observe.digest_of(first) == observe.digest_of(second)
 
 
-def test_the_digest_tells_whether_there_are_machines() -> None:
-    assert observe.had_machines(observe.digest_of([], machines=True))
-    assert not observe.had_machines(observe.digest_of([], machines=False))
-    assert not observe.had_machines(None)
+@pytest.mark.parametrize(
+    "types, kinds",
+    [
+        ([], ""),
+        (["Microsoft.Storage/storageAccounts", "Microsoft.Compute/virtualMachineScaleSets"], ""),
+        (["microsoft.compute/VIRTUALMACHINES"], "m"),
+        (["Microsoft.web/Sites"], "r"),
+        (["Microsoft.Compute/virtualMachines", "Microsoft.Insights/metricAlerts"], "mr"),
+    ],
+)
+def test_the_digest_tells_whose_run_states_are_read_in_bulk(types: list[str], kinds: str) -> None:
+    seen = see(*((resource(f"r{number}", kind), None) for number, kind in enumerate(types)))
+    assert observe.kinds_in(observe.digest_of(seen)) == set(kinds)
+    assert observe.kinds_in(None) == set()
 
 
 def test_a_new_unhealthy_device_has_a_change_and_an_event_and_a_healthy_one_has_none() -> None:
@@ -259,8 +270,7 @@ def test_there_is_an_event_exactly_where_there_is_a_change_and_statuses_that_dif
 def test_the_digest_does_not_depend_on_the_order_of_the_answers(
     entries: list[tuple[int, bool, str | None, str]],
 ) -> None:
-    one = observe.digest_of(_seen(entries), machines=True)
-    assert one == observe.digest_of(_seen(entries[::-1]), machines=True)
+    assert observe.digest_of(_seen(entries)) == observe.digest_of(_seen(entries[::-1]))
 
 
 @given(

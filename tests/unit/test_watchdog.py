@@ -57,6 +57,14 @@ def test_nothing_is_wrong_when_all_is_well() -> None:
     assert found(place(), place("s2"), sinks=(SinkState("k", "Desk"),)) == []
 
 
+def test_to_lack_run_states_is_told_with_the_devices_and_is_no_alert() -> None:
+    unread = {"code": "runStatesUnread", "message": "Not told.", "fix": "Wait."}
+    [lacking] = [place(failing_since=ago(500), last_error=unread)]
+    assert lacking.failure is not None
+    assert found(lacking) == []
+    assert len(found(lacking, place("s2", failing_since=ago(500), last_error=REFUSED))) == 1
+
+
 def test_late_polls_are_one_problem_that_names_the_oldest() -> None:
     late: dict[str, Any] = {"last_refreshed_at": ago(50), "last_attempt_at": ago(46)}
     older: dict[str, Any] = {"last_refreshed_at": ago(400), "last_attempt_at": ago(300)}
