@@ -17,7 +17,7 @@ from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFa
 from shared.jobs import Announce, ApplyEvents, FollowOperation, PollSubscription
 from shared.microsoft.arm_actions import Progress, Unanswered
 from shared.microsoft.identity import TenantCredential
-from shared.operations import azure, parts, pauses, planned
+from shared.operations import azure, parts, pauses, planned, rights
 from shared.operations.records import GUARDS, Failure, Plan, plan_of
 from shared.progress import OPERATIONS, TERMINAL, Operation, Status
 
@@ -33,7 +33,6 @@ CHECK_SECONDS, CHECKS = 5, 12
 """How often, and how long apart, the state is read until it is what the action leads to, once Azure said it is done."""
 SLOW_CHECK_SECONDS, SLOW_CHECKS = 30, 240
 """And after these where Azure only took it, and nothing but the state tells: two hours."""
-FORBIDDEN = 403
 NOT_THERE = 404
 CONFLICT = 409
 TOO_MANY = 429
@@ -367,6 +366,7 @@ def _capability(plan: Plan) -> capabilities.Capability:
 
 def _failure(error: MicrosoftError, row: capabilities.Capability, plan: Plan) -> Failure:
     fix = error.fix
-    if error.status == FORBIDDEN:
-        fix = f"Give the application a role with {row.rbac_action} on {plan.resource_id}, or on what it lies in."
+    if error.status == rights.FORBIDDEN:
+        action, scope = rights.refused(error) or (row.rbac_action, plan.resource_id)
+        fix = f"Give the application a role with {action} on {scope}, or on what it lies in."
     return Failure(code=error.remote_code or error.code, message=error.message, fix=fix)

@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.arm_access import READER
 from sandbox.azure_types import VM
 from sandbox.world import Resource
 from shared import capabilities, devices, jobs, operations, progress
@@ -248,6 +249,32 @@ async def test_no_access_to_a_subscription_is_told_per_device(estate: Estate) ->
     refused = [item for item in done["items"] if item["status"] == "failed"]
     assert {item["target"] for item in refused} == set(ids(estate, machines(estate, "Fabrikam")))
     assert {item["error"]["code"] for item in refused} == {"noAzureAccess"}
+
+
+async def test_a_missing_right_is_told_per_device_and_asked_for_once_per_group(estate: Estate) -> None:
+    rows = await polled(estate, "Contoso", "Fabrikam")
+    for assignment in estate.cloud("Fabrikam").role_assignments:
+        assignment.role = READER
+    done = await ended(estate, await act(estate, deviceIds=ids(estate, rows)))
+    theirs = {estate.device_id(row): row for row in machines(estate, "Fabrikam")}
+    for item in done["items"]:
+        if item["target"] not in theirs:
+            assert item["status"] == "succeeded"
+            continue
+        assert (item["status"], item["error"]["code"]) == ("failed", "azureRightMissing")
+        assert "Microsoft.Compute/virtualMachines/restart/action" in item["error"]["message"]
+        assert theirs[item["target"]].id in item["error"]["message"]
+    assert sorted(posts(estate)) == sorted(row.id.lower() for row in machines(estate))
+
+    def asked() -> int:
+        """How often Azure was asked for our rights in Contoso."""
+        urls = [row["url"].lower() for row in estate.sandbox.cloud.requests]
+        return sum(estate.cloud().id in url and "microsoft.authorization/permissions" in url for url in urls)
+
+    before = asked()
+    assert before == len({row.id.split("/")[4] for row in machines(estate)}), "once for each resource group"
+    assert (await ended(estate, await act(estate, deviceIds=ids(estate, machines(estate)))))["status"] == "succeeded"
+    assert asked() == before
 
 
 async def test_a_marked_action_asks_for_confirmation_and_a_second_person(
