@@ -21,7 +21,7 @@ from shared.operations.children import locate
 from shared.operations.records import GUARDS, KEPT, Guard, Plan, WorkKind, plan_of
 from shared.progress import TERMINAL, Operation
 
-NOT_THERE, TOO_MANY = 404, 429
+NOT_THERE = 404
 GONE = "Azure does not have it, or not any more."
 LOOK_SECONDS = 10
 """How long a caller waits for the machine's present state; after that the stored one must do."""
@@ -212,15 +212,15 @@ async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked
     )
 
 
-async def withdraw(app: App, operation_id: str) -> Operation | None:
-    """End what was not put in line, so that a message that was sent after all finds nothing to do.
+async def withdraw(app: App, operation_id: str, error: dict[str, Any] = NEVER_BEGUN) -> Operation | None:
+    """End what was not put in line or has not begun, so that a message that was sent after all finds nothing to do.
 
     Gives it as it is then: what has begun goes on.
     """
     known = await progress.find(app, operation_id)
     if known is None:
         return None
-    values = {"status": "canceled", "error": NEVER_BEGUN, "last_updated_at": app.clock.now()}
+    values = {"status": "canceled", "error": error, "last_updated_at": app.clock.now()}
     return await app.tables.update(
         progress.OPERATIONS,
         *progress.OPERATIONS.key(known),
@@ -259,8 +259,7 @@ async def _look(app: App, found: Shown, child: str, verbs: Sequence[str]) -> _Si
         await connections.needs_consent(app, place.tenant.connection_id, error)
         return stored
     except Throttled as error:
-        if error.status == TOO_MANY:
-            await pauses.add(app, device.subscription_id, error.retry_after)
+        await pauses.obey(app, device.subscription_id, error)
         return stored
     except MicrosoftError as error:
         if error.status == NOT_THERE:
