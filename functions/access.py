@@ -87,7 +87,10 @@ async def read_audit(
     target: Annotated[str | None, Query(max_length=1000)] = None,
     tenant_id: ChainOf = None,
 ) -> dict[str, Any]:
-    """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other."""
+    """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other.
+
+    `outcome` of an entry is accepted, succeeded, failed, refused, canceled or unknown.
+    """
     page.order({"at"}, "at desc")
     if page.orderby not in (None, "at desc"):
         raise InvalidInput("The audit log is ordered by `at desc` only.", target="$orderby")

@@ -104,7 +104,7 @@ async def remove_connection(
     etag = check_if_match(request, connection)
     operation = await connections.remove(app, connection, by=caller, etag=etag, **why)
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
-    return progress.view(operation)
+    return progress.view(operation, app.clock.now())
 
 
 @area.post("/connections/{connection_id}/authorize", permission=ADMIN, idempotent=True)

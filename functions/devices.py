@@ -167,7 +167,7 @@ async def refresh_devices(
 
 def _accepted(app: AppDep, response: Response, operation: progress.Operation) -> dict[str, Any]:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
-    return progress.view(operation)
+    return progress.view(operation, app.clock.now())
 
 
 @area.get("/devices/{device_id}", permission=DEVICES_READ)

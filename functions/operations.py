@@ -161,6 +161,7 @@ async def act_on_many(
         found=found,
         asked_by=caller.id,
         asked_by_name=caller.name,
+        every_site=caller.sites is None,
         reason=body.reason,
         ticket_number=body.ticket_number,
         request_id=request_id(request),
@@ -172,7 +173,7 @@ async def act_on_many(
 def _accepted(app: App, response: Response, operation: Operation) -> dict[str, Any]:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     response.headers["Retry-After"] = POLL_SECONDS
-    return progress.view(operation)
+    return progress.view(operation, app.clock.now())
 
 
 @area.get("/operations", permission=READERS)
@@ -195,9 +196,9 @@ async def list_operations(
     wanted: dict[str, Any] = {"statuses": status or [], "tenant_ids": tenant_id or []}
     total = len(await operations.listed(app, caller, **wanted)) if page.count else None
     found = await operations.listed(app, caller, above=above, limit=page.top + 1, **wanted)
-    shown = found[: page.top]
+    shown, now = found[: page.top], app.clock.now()
     after = list(progress.OPERATIONS.key(shown[-1])) if len(found) > page.top else None
-    return page.reply([progress.view(row) for row in shown], after=after, total=total)
+    return page.reply([progress.view(row, now) for row in shown], after=after, total=total)
 
 
 @area.get("/operations/{operation_id}", permission=READERS)
@@ -240,7 +241,8 @@ async def cancel_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Cancel what has not begun of an action; what was sent to Azure goes on to its end. 409 when nothing waits."""
-    return progress.view(await operations.cancel(app, caller, operation_id, **_why(request, body)))
+    canceled = await operations.cancel(app, caller, operation_id, **_why(request, body))
+    return progress.view(canceled, app.clock.now())
 
 
 @area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE, idempotent=True)
@@ -248,7 +250,8 @@ async def approve_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Let an action on many devices begin; not by who asked for it (403), and once (409)."""
-    return progress.view(await operations.decide(app, caller, operation_id, approve=True, **_why(request, body)))
+    decided = await operations.decide(app, caller, operation_id, approve=True, **_why(request, body))
+    return progress.view(decided, app.clock.now())
 
 
 @area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE, idempotent=True)
@@ -256,7 +259,8 @@ async def reject_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Keep an action on many devices from beginning; not by who asked for it (403), and once (409)."""
-    return progress.view(await operations.decide(app, caller, operation_id, approve=False, **_why(request, body)))
+    decided = await operations.decide(app, caller, operation_id, approve=False, **_why(request, body))
+    return progress.view(decided, app.clock.now())
 
 
 def _why(request: Request, body: Acting | None) -> dict[str, Any]:

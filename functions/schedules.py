@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import date
 from typing import Annotated, Any, Self
 
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from functions.devices import MAX_VALUES, FilterBody
 from functions.paging import PageDep
-from functions.routing import ID, Acting, AppDep, Area, Body, Caller, Name, check_if_match, request_id
+from functions.routing import ID, Acting, AppDep, Area, Body, Caller, Name, QueryWhy, check_if_match, request_id
 from shared.access import DEVICES_READ, DEVICES_UPDATE
 from shared.capabilities import Verb
 from shared.errors import InvalidInput
@@ -25,8 +25,6 @@ MAX_HOLIDAYS = 400
 MAX_TAGS = 15
 ScheduleId = Annotated[str, Path(pattern=ID, description="Id of a schedule.")]
 DeviceIds = Annotated[list[Annotated[str, Field(pattern=ID)]], Field(min_length=1, max_length=MAX_DEVICES)]
-Reason = Annotated[str | None, Query(max_length=500, description="Why; reaches the audit log.")]
-Ticket = Annotated[str | None, Query(alias="ticketNumber", max_length=100, description="Reaches the audit log.")]
 ReadOnly = Annotated[Any, Field(exclude=True, description="Given by the service; ignored when sent.")]
 
 
@@ -186,13 +184,11 @@ async def delete_schedule(
     caller: Caller,
     request: Request,
     schedule_id: ScheduleId,
-    reason: Reason = None,
-    ticket: Ticket = None,
+    why: QueryWhy,
 ) -> None:
     """Delete a schedule. What it has begun goes on."""
     schedule = await changes.get(app, caller, schedule_id)
-    why = Why(reason, ticket, request_id(request))
-    await changes.delete(app, caller, schedule, _version(request, schedule), why)
+    await changes.delete(app, caller, schedule, _version(request, schedule), Why(**why))
 
 
 @area.post("/schedules/{schedule_id}/approve", permission=DEVICES_UPDATE, idempotent=True)
@@ -204,7 +200,7 @@ async def approve_schedule(
     schedule_id: ScheduleId,
     body: Acting | None = None,
 ) -> dict[str, Any]:
-    """Let a schedule run that needs a second person. 403 for whoever saved it, 409 when it needs nobody."""
+    """Let a schedule run that needs a second person. 403 for whoever saved it, 409 when it needs nobody or has it."""
     schedule = await changes.get(app, caller, schedule_id)
     version = _version(request, schedule)
     stored = await changes.approve(app, caller, schedule, version, _why(body or Acting(), request))
@@ -225,14 +221,12 @@ async def keep_on(
 async def end_override(
     app: AppDep,
     caller: Caller,
-    request: Request,
     schedule_id: ScheduleId,
-    reason: Reason = None,
-    ticket: Ticket = None,
+    why: QueryWhy,
 ) -> None:
     """End every override of a schedule: a stop or pause that was skipped is done now."""
     schedule = await changes.get(app, caller, schedule_id)
-    await overrides.end(app, caller, schedule, Why(reason, ticket, request_id(request)))
+    await overrides.end(app, caller, schedule, Why(**why))
 
 
 @area.get("/schedules/{schedule_id}/runs", permission=DEVICES_READ)

@@ -39,7 +39,7 @@ def _why(request: Request, body: Acting) -> dict[str, str | None]:
 
 def _accepted(app: App, response: Response, operation: progress.Operation) -> dict[str, Any]:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
-    return progress.view(operation)
+    return progress.view(operation, app.clock.now())
 
 
 async def _in_scope(app: App, caller: Caller, tenant_id: str) -> Tenant:

@@ -85,6 +85,12 @@ class Grant(Record):
 GRANTS = Kind("Access", Grant, lambda g: ("access", g.principal_id))
 
 
+async def granted(app: App, principal_id: str) -> frozenset[str]:
+    """The sites that are granted to a principal now; none when nothing ever was."""
+    grant = await app.tables.get(GRANTS, "access", principal_id)
+    return frozenset(grant.site_ids if grant else ())
+
+
 async def withdraw(app: App, site_id: str) -> None:
     """Take a site out of every grant; harmless when repeated. Raises Conflict when a grant is changed all the time."""
     for grant in await app.tables.all(GRANTS, "access"):
@@ -148,9 +154,6 @@ async def _principal(app: App, claims: dict[str, Any]) -> Principal:
     roles = claims.get("roles")
     permissions = expand(roles if isinstance(roles, list) else [])
     principal_id = str(claims["oid"])
-    sites: frozenset[str] | None = None
-    if ADMIN not in permissions:
-        grant = await app.tables.get(GRANTS, "access", principal_id)
-        sites = frozenset(grant.site_ids if grant else [])
+    sites = None if ADMIN in permissions else await granted(app, principal_id)
     name = str(claims.get("name") or claims.get("preferred_username") or claims.get("azp") or principal_id)
     return Principal(principal_id, name, permissions, sites)

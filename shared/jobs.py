@@ -178,6 +178,8 @@ class FollowOperation(Job):
     QUEUE = "follow-operation"
 
     operation_id: str
+    step: int | None = None
+    """The step of the action that it is to do; None: whichever is next. One that was done already is not done again."""
 
 
 class RunBulk(Job):

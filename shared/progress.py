@@ -24,6 +24,8 @@ CLOCKS_DIFFER = timedelta(days=2)
 TERMINAL: frozenset[str] = frozenset({"succeeded", "failed", "canceled", "outcomeUnknown"})
 
 
+OUTCOMES: dict[str, str] = {"outcomeUnknown": "unknown"}
+"""A status that ends -> what the audit log calls it, where that is another word."""
 INLINE_ITEMS = 1000
 """Items that an operation shows with itself; of more there is `GET /operations/{id}/items`."""
 ROW_PARTS = 12
@@ -43,10 +45,10 @@ class Approval(Record):
     reason: str | None = None
     """Of the decision."""
 
-    def shown(self) -> dict[str, Any]:
-        """As the API shows it."""
+    def shown(self, now: datetime) -> dict[str, Any]:
+        """As the API shows it: `expired` from its time on, also before that is written down."""
         shown = {
-            "state": self.state,
+            "state": "expired" if self.state == "pending" and self.expires_at <= now else self.state,
             "requestedBy": self.requested_by,
             "requestedByName": self.requested_by_name,
             "expiresAt": self.expires_at,
@@ -254,9 +256,9 @@ def view_item(item: Item) -> dict[str, Any]:
 
 
 def view(
-    operation: Operation, item_rows: list[Item] | None = None, counts: Counter[str] | None = None
+    operation: Operation, now: datetime, item_rows: list[Item] | None = None, counts: Counter[str] | None = None
 ) -> dict[str, Any]:
-    """The operation as the API shows it. `counts` are those of all items; needed when `item_rows` are not all."""
+    """The operation as the API shows it now. `counts` are those of all items; needed when `item_rows` are not all."""
     percent = operation.percent_complete
     if operation.status not in TERMINAL and operation.item_count and item_rows is not None:
         if counts is None:
@@ -276,7 +278,7 @@ def view(
         "error": operation.error,
         "reason": operation.reason,
         "ticketNumber": operation.ticket_number,
-        "approval": operation.approval.shown() if operation.approval else None,
+        "approval": operation.approval.shown(now) if operation.approval else None,
         "itemCount": operation.item_count or None,
     }
     shown |= {key: value for key, value in optional.items() if value is not None}
@@ -288,7 +290,7 @@ def view(
 async def whole(app: App, operation: Operation) -> dict[str, Any]:
     """The operation as the API shows it alone: with its first INLINE_ITEMS items."""
     if not operation.item_count:
-        return view(operation)
+        return view(operation, app.clock.now())
     first = await app.tables.all(ITEMS, operation.id, limit=INLINE_ITEMS)
     counts = await tally(app, operation.id) if operation.item_count > INLINE_ITEMS else None
-    return view(operation, first, counts)
+    return view(operation, app.clock.now(), first, counts)

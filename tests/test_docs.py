@@ -11,6 +11,7 @@ import pytest
 import functions
 from shared.incidents.policy import Policy
 from shared.settings import Settings
+from tests import rights_page
 
 ROOT = Path(__file__).resolve().parent.parent
 ONLY_OF_THE_MACHINE = {"FUNCTIONS_WORKER_RUNTIME"}
@@ -64,6 +65,13 @@ def test_every_policy_that_the_page_on_tickets_shows_is_one() -> None:
     assert len(shown) >= 3
     for example in shown:
         assert Policy.model_validate_json(example).model_fields_set
+
+
+def test_the_page_on_rights_in_azure_says_what_the_capability_tables_need() -> None:
+    page = text("docs/azure-rights.md")
+    said = "`python -m tests.rights_page` prints what belongs there"
+    assert rights_page.table() in page, said
+    assert f"```json\n{rights_page.role()}\n```" in page, said
 
 
 def test_every_command_in_the_documentation_exists() -> None:

@@ -32,7 +32,7 @@ class Entry(Record):
     """`<area>.<verb>`."""
     target: str
     outcome: str
-    """accepted | succeeded | failed | refused."""
+    """accepted | succeeded | failed | refused | canceled | unknown (it could not be found out)."""
     reason: str | None = None
     ticket_number: str | None = None
     request_id: str = ""

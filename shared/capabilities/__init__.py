@@ -25,6 +25,7 @@ __all__ = [
     "known",
     "offered",
     "refusal",
+    "rights",
     "state_of",
 ]
 
@@ -87,6 +88,20 @@ def below(resource_type: str) -> list[str]:
 def every() -> list[Capability]:
     """All rows."""
     return list(_ROWS.values())
+
+
+def rights() -> dict[str, list[str]]:
+    """Provider namespace -> the Azure permissions that its actions need beside reading, each as Azure writes it.
+
+    A state, or a list of hosts, that is read with a POST is no read in Azure's eyes.
+    """
+    found: dict[str, set[str]] = {}
+    for row in _ROWS.values():
+        posted = [row.state.request.rstrip("!")] if row.state.request.endswith("!") else []
+        posted += ["listHosts"] if row.reads_hosts else []
+        needed = {row.rbac_action, *(f"{row.type}/{name}/action" for name in posted)}
+        found.setdefault(row.type.partition("/")[0], set()).update(needed)
+    return {namespace: sorted(found[namespace]) for namespace in sorted(found)}
 
 
 def refusal(resource_type: str, verb: str, run_state: str | None, resource: Any = None) -> str:

@@ -239,6 +239,11 @@ class TenantCredential(AsyncTokenCredential):
         self._identity, self._connection_id, self._tenant_id = identity, connection_id, tenant_id
         self._consent_version, self._app_only = consent_version, app_only
 
+    @property
+    def key(self) -> tuple[str, str, int, bool]:
+        """The same for the same sign-in."""
+        return self._connection_id, self._tenant_id, self._consent_version, self._app_only
+
     async def get_token(
         self,
         *scopes: str,

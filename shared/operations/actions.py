@@ -11,18 +11,17 @@ from typing import Any
 from shared import audit, capabilities, connections, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
-from shared.capabilities import Answer, Capability, requests
+from shared.capabilities import VERBS, Answer, Capability, requests
 from shared.capabilities.edge import ARC_MACHINE
 from shared.devices import Device, Place, Shown
 from shared.errors import Conflict, InvalidInput, MicrosoftError, NeedsConsent, PreconditionFailed, Throttled
 from shared.jobs import FollowOperation
-from shared.microsoft.identity import TenantCredential
-from shared.operations import azure, pauses
+from shared.operations import azure, pauses, rights
 from shared.operations.children import locate
 from shared.operations.records import GUARDS, KEPT, Guard, Plan, WorkKind, plan_of
 from shared.progress import TERMINAL, Operation
 
-NOT_THERE, TOO_MANY = 404, 429
+NOT_THERE = 404
 GONE = "Azure does not have it, or not any more."
 LOOK_SECONDS = 10
 """How long a caller waits for the machine's present state; after that the stored one must do."""
@@ -50,7 +49,7 @@ class Already(Conflict):
 
 @dataclass(frozen=True)
 class _Sight:
-    """What an action would be done to, and how it is now. `rights` None: not asked, or not told."""
+    """What an action would be done to, and how it is now."""
 
     resource_type: str
     resource_id: str
@@ -58,19 +57,23 @@ class _Sight:
     answer: Any = None
     why: str = ""
     """Why nothing can be done to it, as far as Azure said so."""
-    rights: list[dict[str, list[str]]] | None = None
+    code: str = ""
+    """Of that, when Azure refuses to show it to us."""
+    lacking: frozenset[str] = frozenset()
+    """Of the rights that were asked for, those that we lack."""
 
 
 async def answers(app: App, found: Shown, child: str = "") -> list[Answer]:
     """All five verbs for a device, or a child of it, as it is now. Raises InvalidInput for what is no child."""
     device = found.device
-    sight = await _look(app, found, child, rights=True)
+    sight = await _look(app, found, child, VERBS)
     denied = no_access(found.place) if found.place.subscription.access == "none" else ""
     busy = await _busy(app, device.id)
     result = []
     for answer in capabilities.answers(sight.resource_type, sight.state, sight.answer):
         row = capabilities.find(sight.resource_type, answer.verb)
-        why = ""
+        # Of what it is in truth, Azure did not let us see.
+        why = sight.why if sight.code and capabilities.known(sight.resource_type) is None else ""
         if answer.available and row is not None:
             why = denied or sight.why or busy or await _nothing_kept(app, device, row) or _not_permitted(row, sight)
         result.append(replace(answer, available=False, reason=why) if why else answer)
@@ -92,9 +95,9 @@ async def start(
 ) -> Operation:
     """Store an action and put it in line; nothing has been sent to Azure when this returns.
 
-    `instances` names those of a scale set or a cluster, `child` what lies under the device. Raises Conflict when type
-    or state do not allow it, another operation runs on the device, or `confirm` is missing, and InvalidInput when
-    instances or child do not fit.
+    `instances` names those of a scale set or a cluster, `child` what lies under the device. Raises Conflict when type,
+    state or our rights in Azure do not allow it, another operation runs on the device, or `confirm` is missing, and
+    InvalidInput when instances or child do not fit.
     """
     row, sight = await _allowed(app, found, verb, confirm=confirm, instances=instances, child=child)
     asked = Asked(caller.id, caller.name, reason, ticket_number, request_id)
@@ -140,13 +143,17 @@ async def _allowed(
 ) -> tuple[Capability, _Sight]:
     """The row of a verb that can be done to the device now, and what it is done to. Raises as `start` does."""
     device, place = found.device, found.place
-    sight = await _look(app, found, child)
+    sight = await _look(app, found, child, [verb])
     row = capabilities.find(sight.resource_type, verb)
+    if sight.code:
+        raise Conflict(sight.why, code=sight.code, target=verb)
     why = capabilities.refusal(sight.resource_type, verb, sight.state, sight.answer)
     if row is not None and why and sight.state == row.ends_in and row.ends_in not in row.allowed_from:
         raise Already(why, code="actionNotAvailable", target=verb)
     if row is None or why or (why := sight.why or await _nothing_kept(app, device, row)):
         raise Conflict(why, code="actionNotAvailable", target=verb)
+    if why := _not_permitted(row, sight):
+        raise Conflict(why, code=rights.MISSING, target=verb)
     if wrong := requests.missing(row, instances):
         raise InvalidInput(wrong, target="instances")
     if row.needs_confirmation and not confirm and not (row.instances == "optional" and instances):
@@ -205,15 +212,15 @@ async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked
     )
 
 
-async def withdraw(app: App, operation_id: str) -> Operation | None:
-    """End what was not put in line, so that a message that was sent after all finds nothing to do.
+async def withdraw(app: App, operation_id: str, error: dict[str, Any] = NEVER_BEGUN) -> Operation | None:
+    """End what was not put in line or has not begun, so that a message that was sent after all finds nothing to do.
 
     Gives it as it is then: what has begun goes on.
     """
     known = await progress.find(app, operation_id)
     if known is None:
         return None
-    values = {"status": "canceled", "error": NEVER_BEGUN, "last_updated_at": app.clock.now()}
+    values = {"status": "canceled", "error": error, "last_updated_at": app.clock.now()}
     return await app.tables.update(
         progress.OPERATIONS,
         *progress.OPERATIONS.key(known),
@@ -221,8 +228,11 @@ async def withdraw(app: App, operation_id: str) -> Operation | None:
     )
 
 
-async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False) -> _Sight:
-    """The resource now, asked of Azure: the stored state, which must do otherwise, may be a quarter of an hour old."""
+async def _look(app: App, found: Shown, child: str, verbs: Sequence[str]) -> _Sight:
+    """The resource now, and what we lack for these verbs, asked of Azure.
+
+    The stored state, which must do where Azure cannot be asked, may be a quarter of an hour old.
+    """
     device, place = found.device, found.place
     stored = _Sight(device.type, device.resource_id, device.power_state)
     if child:
@@ -239,44 +249,34 @@ async def _look(app: App, found: Shown, child: str = "", *, rights: bool = False
             row = capabilities.known(kind)
             if row is None:
                 return stored
-            now, held = await asyncio.gather(
+            wanted = {one.rbac_action for verb in verbs if (one := capabilities.find(kind, verb)) is not None}
+            now, lacking = await asyncio.gather(
                 azure.present(app, credential, row, resource_id),
-                _rights(app, credential, resource_id) if rights else _nothing(),
+                rights.lacking(app, credential, resource_id, wanted),
             )
-            return _Sight(kind, resource_id, now.state, now.answer, rights=held)
+            return _Sight(kind, resource_id, now.state, now.answer, lacking=lacking)
     except NeedsConsent as error:
         await connections.needs_consent(app, place.tenant.connection_id, error)
         return stored
     except Throttled as error:
-        if error.status == TOO_MANY:
-            await pauses.add(app, device.subscription_id, error.retry_after)
+        await pauses.obey(app, device.subscription_id, error)
         return stored
     except MicrosoftError as error:
+        if error.status == NOT_THERE:
+            return replace(stored, state=None, why=GONE)
+        if error.status == rights.FORBIDDEN:
+            missing = rights.refused(error)
+            why = rights.said(*missing) if missing else f"Azure refuses to tell its state: {error.message} {error.fix}"
+            return replace(stored, state=None, why=why.strip(), code=rights.MISSING if missing else "azureRefused")
         # Looking is a courtesy: the action itself meets any other refusal, and its operation tells it.
-        return replace(stored, state=None, why=GONE) if error.status == NOT_THERE else stored
+        return stored
     except TimeoutError:
         return stored
 
 
-async def _rights(app: App, credential: TenantCredential, resource_id: str) -> list[dict[str, list[str]]] | None:
-    """What we may do on the resource; None where Azure does not say."""
-    try:
-        return await azure.permissions(app, credential, resource_id)
-    except NeedsConsent:
-        raise
-    except MicrosoftError:
-        return None
-
-
-async def _nothing() -> None:
-    return None
-
-
 def _not_permitted(row: Capability, sight: _Sight) -> str:
     """Why Azure would refuse; empty when it would not, or nobody knows."""
-    if sight.rights is None or azure.allows(sight.rights, row.rbac_action):
-        return ""
-    return f"The application may not {row.rbac_action} on {sight.resource_id}. Give it a role with that action there."
+    return rights.said(row.rbac_action, sight.resource_id) if row.rbac_action in sight.lacking else ""
 
 
 async def _nothing_kept(app: App, device: Device, row: Capability) -> str:

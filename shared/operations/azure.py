@@ -1,4 +1,4 @@
-"""What an action asks of Azure: the present state, the rights, the action itself, and how it stands.
+"""What an action asks of Azure: the present state, the action itself, and how it stands.
 
 Virtual machines and scale sets are acted upon through azure-mgmt-compute, every other type by one generic request.
 """
@@ -6,7 +6,6 @@ Virtual machines and scale sets are acted upon through azure-mgmt-compute, every
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
 from shared import capabilities
@@ -51,23 +50,6 @@ async def present(app: App, credential: TenantCredential, row: Capability, resou
     """The present run state. Raises MicrosoftError (404: there is no such resource)."""
     answer = await _read(app, credential, requests.state(row, resource_id))
     return Present(capabilities.state_of(row.state, answer), answer)
-
-
-async def permissions(app: App, credential: TenantCredential, resource_id: str) -> list[dict[str, list[str]]]:
-    """What our sign-in may do on a resource, for `allows`. Raises MicrosoftError."""
-    return await arm_actions.permitted(app.settings, app.transport.azure, credential, resource_id)
-
-
-def allows(rights: list[dict[str, list[str]]], action: str) -> bool:
-    """Whether one of the roles grants an action; what a role excludes, another may grant.
-
-    Source: learn.microsoft.com/azure/role-based-access-control/role-definitions#actions.
-    """
-    return any(_named(role, "actions", action) and not _named(role, "notActions", action) for role in rights)
-
-
-def _named(role: dict[str, list[str]], member: str, action: str) -> bool:
-    return any(fnmatchcase(action.lower(), pattern.lower()) for pattern in role.get(member) or [])
 
 
 async def prepare(app: App, credential: TenantCredential, row: Capability, plan: Plan) -> Request:

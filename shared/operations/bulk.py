@@ -10,7 +10,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from shared import audit, capabilities, progress
 from shared.access import DEVICES_READ
@@ -19,7 +19,7 @@ from shared.capabilities import VERBS, Verb
 from shared.devices import Shown, subscription_of
 from shared.devices.listing import Row
 from shared.errors import Conflict, InvalidInput
-from shared.jobs import AdvanceLane, Job, RunBulk
+from shared.jobs import AdvanceLane, FollowOperation, Job, RunBulk
 from shared.operations import actions, lanes, parts
 from shared.operations.records import KEYS, Bulk, Key, Note, WorkKind, bulk_of
 from shared.progress import ITEMS, OPERATIONS, TERMINAL, Approval, Item, Operation
@@ -50,6 +50,7 @@ async def start_many(
     found: Sequence[Shown | Row],
     asked_by: str,
     asked_by_name: str,
+    every_site: bool = False,
     kind: WorkKind = "action",
     reason: str | None = None,
     ticket_number: str | None = None,
@@ -60,7 +61,8 @@ async def start_many(
 ) -> Operation:
     """Store an action on many devices and put it in line; nothing has been sent to Azure when this returns.
 
-    `asked_by` is a principal id or `tenantry`. What cannot be acted on is a failed item with the reason. A `key` stands
+    `asked_by` is a principal id, whose grants are looked at again before each device begins, unless `every_site` says
+    that the principal sees all by role. What cannot be acted on is a failed item with the reason. A `key` stands
     for one operation, whoever asks with it again; `approved_by` says who approved it already.
 
     Raises InvalidInput for too many devices, Conflict for none, for none that can be acted on, and without `confirm`
@@ -81,7 +83,7 @@ async def start_many(
     notes = [requested]
     if approved_by is not None:
         notes.append(note("approve", verb, approved_by, "", reason, ticket_number, request_id))
-    plan = Bulk(verb=verb, work_kind=kind, asked_by=asked_by_name, confirm=confirm, notes=notes)
+    plan = Bulk(verb=verb, work_kind=kind, asked_by=asked_by_name, every_site=every_site, confirm=confirm, notes=notes)
     identifier = await _identifier(app, key, now)
     places = [one.place for one in found]
     operation = Operation(
@@ -238,11 +240,37 @@ async def run(app: App, job: RunBulk) -> None:
         plan = bulk_of(operation)
     if plan.stopping:
         await parts.cancel_rest(app, operation, plan.stopping)
+        await _withdraw_begun(app, operation, plan.stopping)
     elif not plan.begun:
         for subscription_id in await _subscriptions(app, operation.id):
             await lanes.join(app, subscription_id, operation.id)
         await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), _begun(app.clock.now()))
     await parts.finish(app, operation.id)
+
+
+async def _withdraw_begun(app: App, operation: Operation, error: dict[str, Any]) -> None:
+    """Cancel what lanes have begun and nobody has sent yet; it makes room as whatever ends does."""
+    async for item in app.tables.query(ITEMS, operation.id, where="status eq 'running'"):
+        child = await actions.withdraw(app, item.child, error)
+        if child is None or child.status != "canceled":
+            continue
+        await audit.record(
+            app,
+            child.created_by,
+            child.kind,
+            item.target,
+            tenant_id=child.tenant_ids[0],
+            actor_name=bulk_of(operation).asked_by,
+            outcome="canceled",
+            reason=child.reason,
+            ticket_number=child.ticket_number,
+            request_id=child.correlation_id,
+            once=f"{child.id}|end",
+            operationId=child.id,
+            status=child.status,
+            errorCode=error["code"],
+        )
+        await app.queues.send(FollowOperation(operation_id=child.id, correlation_id=child.correlation_id))
 
 
 async def _write_notes(app: App, operation: Operation) -> Operation:
@@ -327,10 +355,19 @@ async def lost(app: App, operation: Operation) -> list[Job]:
 async def give_up(app: App, job: RunBulk, reason: str) -> None:
     """The message was poisoned: nothing more of the operation begins."""
     operation = await progress.find(app, job.operation_id)
-    if operation is None or operation.status in TERMINAL:
+    if operation is None:
         return
     error = {"code": "gaveUp", "message": reason}
-    told = note("giveUp", bulk_of(operation).verb, "tenantry", "", reason, outcome="failed")
-    await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), lambda row: stopped(row, error, told))
-    await parts.cancel_rest(app, operation, error)
-    await parts.finish(app, operation.id)
+    if operation.status not in TERMINAL:
+        told = note("giveUp", bulk_of(operation).verb, "tenantry", "", reason, outcome="failed")
+        operation = (
+            await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), lambda row: stopped(row, error, told))
+            or operation
+        )
+    try:
+        # What people did is told, whatever became of it; if that is what cannot be done, the rest still is.
+        operation = await _write_notes(app, operation)
+    finally:
+        if operation.status not in TERMINAL:
+            await parts.cancel_rest(app, operation, error)
+            await parts.finish(app, operation.id)

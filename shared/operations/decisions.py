@@ -5,18 +5,23 @@ One conditional write decides; of two who decide at once, the second is told wha
 
 from __future__ import annotations
 
+from typing import Any
+
 from shared import audit
-from shared.access import Principal
+from shared.access import Principal, granted
 from shared.app import App
 from shared.capabilities import VERBS
 from shared.errors import Conflict, Forbidden, NotFound
 from shared.jobs import FollowOperation, RunBulk
 from shared.operations import reads
 from shared.operations.bulk import CANCELED, is_bulk, note, stopped
+from shared.operations.lanes import LOST_SITES
 from shared.operations.records import bulk_of
 from shared.progress import ITEMS, OPERATIONS, TERMINAL, Operation
 
 NOTHING_WAITS = "Nothing of it waits to begin any more."
+NAMED = 20
+"""Sites that an error names."""
 REJECTED = {"code": "approvalRejected", "message": "A second person has rejected it."}
 
 
@@ -32,7 +37,8 @@ async def decide(
 ) -> Operation:
     """Approve or reject an operation that waits for it.
 
-    Raises NotFound outside the caller's sites, Forbidden for who asked for it, Conflict when it waits no more.
+    Raises NotFound outside the caller's sites, Forbidden for who asked for it, Conflict when it waits no more, or when
+    it is to be approved and who asked for it has lost some of its sites.
     """
     operation = await reads.get(app, caller, operation_id)
     if operation.approval is None:
@@ -41,6 +47,8 @@ async def decide(
         raise Forbidden(
             "You asked for it yourself. Another person must decide; you can cancel it.", code="approvalByRequester"
         )
+    if approve and _pending(operation):
+        await _require_requester(app, caller, operation, reason, ticket_number, request_id)
     now = app.clock.now()
 
     def decided(row: Operation) -> Operation:
@@ -78,7 +86,8 @@ async def cancel(
 ) -> Operation:
     """Cancel what has not begun of an action on many devices, or an action on one that has not begun.
 
-    What was sent to Azure goes on to its end. Raises NotFound, and Conflict when there is nothing to cancel.
+    What was sent to Azure goes on to its end. Raises NotFound, and Conflict when there is nothing to cancel, or when
+    somebody approves it at the same moment.
     """
     operation = await reads.get(app, caller, operation_id)
     now = app.clock.now()
@@ -89,10 +98,11 @@ async def cancel(
         def stop(row: Operation) -> Operation:
             if row.status in TERMINAL or bulk_of(row).stopping:
                 raise Conflict(NOTHING_WAITS, code="alreadyEnded")
+            if _pending(operation) and not _pending(row):
+                # Whoever cancels what waits to be approved has not asked to stop what runs.
+                raise Conflict("It was decided at this moment. Look, and cancel it again.", code="alreadyDecided")
             told = note("cancel", bulk_of(row).verb, caller.id, caller.name, reason, ticket_number, request_id)
-            approval = row.approval
-            if approval is not None and approval.state == "pending":
-                approval = approval.changed(state="canceled")
+            approval = row.approval.changed(state="canceled") if row.approval and _pending(row) else row.approval
             return stopped(row, CANCELED, told).changed(approval=approval, last_updated_at=now)
 
         return await _decided(app, operation, await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), stop))
@@ -106,22 +116,58 @@ async def cancel(
 
     _require_waiting(operation)
     # First: nothing else tells who did it.
-    await audit.record(
-        app,
-        caller.id,
-        f"{operation.kind}.cancel",
-        operation.resource or operation.id,
-        tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
-        actor_name=caller.name,
-        reason=reason,
-        ticket_number=ticket_number,
-        request_id=request_id,
-        operationId=operation.id,
-    )
+    target = operation.resource or operation.id
+    why = {"reason": reason, "ticket_number": ticket_number, "request_id": request_id}
+    await _record(app, caller, operation, "cancel", target, "accepted", why, operationId=operation.id)
     changed = await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), withdraw)
     # What follows an end (the device is free again, who waits is told) follows this one too.
     await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))
     return changed or operation
+
+
+async def _require_requester(
+    app: App, caller: Principal, operation: Operation, reason: str | None, ticket_number: str | None, request_id: str
+) -> None:
+    """Raises Conflict, and tells the audit log, when who asked for an operation may not act on all its sites now."""
+    if bulk_of(operation).every_site:
+        return
+    lost = sorted(set(operation.site_ids) - await granted(app, operation.created_by))
+    if not lost:
+        return
+    named = ", ".join(lost[:NAMED]) + (f" and {len(lost) - NAMED} more" if len(lost) > NAMED else "")
+    said = f"No longer a site of whoever asked for it ({bulk_of(operation).asked_by}): {named}."
+    why = {"reason": reason, "ticket_number": ticket_number, "request_id": request_id}
+    await _record(app, caller, operation, "approve", operation.id, "refused", why, refusal=said)
+    raise Conflict(f"{said} Reject it, or ask for the action yourself.", code=LOST_SITES)
+
+
+async def _record(
+    app: App,
+    caller: Principal,
+    operation: Operation,
+    what: str,
+    target: str,
+    outcome: str,
+    why: dict[str, Any],
+    **details: Any,
+) -> None:
+    """Write what somebody said of an operation into the audit log."""
+    tenant_id = operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None
+    await audit.record(
+        app,
+        caller.id,
+        f"{operation.kind}.{what}",
+        target,
+        tenant_id=tenant_id,
+        actor_name=caller.name,
+        outcome=outcome,
+        **why,
+        **details,
+    )
+
+
+def _pending(row: Operation) -> bool:
+    return row.approval is not None and row.approval.state == "pending"
 
 
 def _require_waiting(row: Operation) -> None:

@@ -17,7 +17,7 @@ from shared.errors import MicrosoftError, NeedsConsent, NotFound, PreconditionFa
 from shared.jobs import Announce, ApplyEvents, FollowOperation, PollSubscription
 from shared.microsoft.arm_actions import Progress, Unanswered
 from shared.microsoft.identity import TenantCredential
-from shared.operations import azure, parts, pauses, planned
+from shared.operations import azure, parts, pauses, planned, rights
 from shared.operations.records import GUARDS, Failure, Plan, plan_of
 from shared.progress import OPERATIONS, TERMINAL, Operation, Status
 
@@ -29,33 +29,50 @@ PATIENCE = timedelta(minutes=30)
 """How long Azure may keep us from sending."""
 DEADLINE = timedelta(hours=2)
 """How long an accepted action may take. Compute's own limit is well below."""
+KEPT_WAITING = "Azure asked for so long to be left alone about this subscription that the action was given up."
+AHEAD_SECONDS = 2
+"""Before a message comes again that its row is not ready for."""
 CHECK_SECONDS, CHECKS = 5, 12
 """How often, and how long apart, the state is read until it is what the action leads to, once Azure said it is done."""
 SLOW_CHECK_SECONDS, SLOW_CHECKS = 30, 240
 """And after these where Azure only took it, and nothing but the state tells: two hours."""
-FORBIDDEN = 403
 NOT_THERE = 404
 CONFLICT = 409
-TOO_MANY = 429
 
 
 async def run(app: App, job: FollowOperation) -> None:
     """Queue job: the next step of an action."""
-    try:
-        operation = await progress.read(app, job.operation_id)
-    except NotFound:
+    operation = await progress.find(app, job.operation_id)
+    if operation is None:
         return
     plan = plan_of(operation)
+    step = plan.step if job.step is None else job.step
+    if step < plan.step:
+        # Another message has done it, and what follows is in line.
+        return
     if operation.status in TERMINAL:
         await _afterwards(app, operation, plan)
-        return
+    elif step > plan.step:
+        # Its row is about to be written; or whoever was to do that died, and the step before comes again.
+        await app.queues.send(job, delay=AHEAD_SECONDS)
+    elif wait := await _held_up(app, plan):
+        if plan.phase != "sending" and _out_of_patience(app, operation, plan):
+            await _stuck(app, operation, plan, MicrosoftError(KEPT_WAITING, remote_code="throttled"))
+        else:
+            await _later(app, operation, plan, wait)
+    else:
+        await _step(app, operation, plan)
+
+
+async def _held_up(app: App, plan: Plan) -> float:
+    """Seconds until it may go on: another worker is sending it, or Azure asked to be left alone; 0 when it may now."""
     now = app.clock.now()
     if plan.phase == "sending" and plan.sending_until is not None and plan.sending_until > now:
-        await _later(app, operation, (plan.sending_until - now).total_seconds() + 1)
-        return
-    if pause := await pauses.left(app, plan.subscription_id):
-        await _later(app, operation, pause)
-        return
+        return (plan.sending_until - now).total_seconds() + 1
+    return await pauses.left(app, plan.subscription_id)
+
+
+async def _step(app: App, operation: Operation, plan: Plan) -> None:
     try:
         credential = await _credential(app, plan)
         if plan.phase == "sending" and not _capability(plan).repeatable:
@@ -189,13 +206,15 @@ async def _lost(app: App, operation: Operation, plan: Plan) -> None:
 
 
 async def _wait(app: App, operation: Operation, plan: Plan, error: Throttled) -> None:
-    if error.status == TOO_MANY:
-        # Budgets are the subscription's: the other actions on it wait as well.
-        await pauses.add(app, plan.subscription_id, error.retry_after)
-    if app.clock.now() - operation.created_at > (PATIENCE if plan.phase == "queued" else DEADLINE):
+    await pauses.obey(app, plan.subscription_id, error)
+    if _out_of_patience(app, operation, plan):
         await _stuck(app, operation, plan, error)
         return
     await _store_and_wait(app, operation, plan, error.retry_after)
+
+
+def _out_of_patience(app: App, operation: Operation, plan: Plan) -> bool:
+    return app.clock.now() - operation.created_at > (PATIENCE if plan.phase == "queued" else DEADLINE)
 
 
 async def _refused(app: App, operation: Operation, plan: Plan, error: MicrosoftError) -> None:
@@ -234,7 +253,7 @@ async def _end(
         plan.device_id,
         tenant_id=plan.tenant_id,
         actor_name=plan.asked_by,
-        outcome="succeeded" if status == "succeeded" else "failed",
+        outcome=progress.OUTCOMES.get(status, status),
         reason=operation.reason,
         ticket_number=operation.ticket_number,
         request_id=operation.correlation_id,
@@ -243,6 +262,7 @@ async def _end(
         once=f"{operation.id}|end",
         operationId=operation.id,
         status=status,
+        **({"errorCode": failure.code} if failure else {}),
     )
     ended = await progress.update(
         app,
@@ -280,7 +300,7 @@ async def _afterwards(app: App, operation: Operation, plan: Plan) -> None:
             event_id=f"{operation.id}|completed",
             subject=plan.device_id,
             site_ids=operation.site_ids,
-            data=progress.view(operation) | await _about(app, plan),
+            data=progress.view(operation, app.clock.now()) | await _about(app, plan),
             correlation_id=operation.correlation_id,
         )
     )
@@ -314,12 +334,12 @@ def _done(operation: Operation, plan: Plan) -> bool:
 
 async def give_up(app: App, job: FollowOperation, reason: str) -> None:
     """The operation's message was poisoned."""
-    try:
-        operation = await progress.read(app, job.operation_id)
-    except NotFound:
+    operation = await progress.find(app, job.operation_id)
+    if operation is None or operation.status in TERMINAL:
         return
-    if operation.status not in TERMINAL:
-        await _stuck(app, operation, plan_of(operation), MicrosoftError(reason, remote_code="gaveUp"))
+    plan = plan_of(operation)
+    if job.step is None or job.step == plan.step:
+        await _stuck(app, operation, plan, MicrosoftError(reason, remote_code="gaveUp"))
 
 
 async def _store(app: App, operation: Operation, plan: Plan) -> Operation | None:
@@ -337,12 +357,18 @@ async def _store(app: App, operation: Operation, plan: Plan) -> Operation | None
 
 
 async def _store_and_wait(app: App, operation: Operation, plan: Plan, seconds: float) -> None:
-    if await _store(app, operation, plan) is not None:
-        await _later(app, operation, seconds)
+    """End this step, with the next one in line first.
+
+    Who dies between the two does this step again, and of the two messages that then name the next one the second does
+    nothing. So a message too many is lost at its next step, and none is ever missing.
+    """
+    plan = plan.changed(step=plan.step + 1)
+    await _later(app, operation, plan, seconds)
+    await _store(app, operation, plan)
 
 
-async def _later(app: App, operation: Operation, seconds: float) -> None:
-    job = FollowOperation(operation_id=operation.id, correlation_id=operation.correlation_id)
+async def _later(app: App, operation: Operation, plan: Plan, seconds: float) -> None:
+    job = FollowOperation(operation_id=operation.id, correlation_id=operation.correlation_id, step=plan.step)
     await app.queues.send(job, delay=seconds)
 
 
@@ -367,6 +393,7 @@ def _capability(plan: Plan) -> capabilities.Capability:
 
 def _failure(error: MicrosoftError, row: capabilities.Capability, plan: Plan) -> Failure:
     fix = error.fix
-    if error.status == FORBIDDEN:
-        fix = f"Give the application a role with {row.rbac_action} on {plan.resource_id}, or on what it lies in."
+    if error.status == rights.FORBIDDEN:
+        action, scope = rights.refused(error) or (row.rbac_action, plan.resource_id)
+        fix = f"Give the application a role with {action} on {scope}, or on what it lies in."
     return Failure(code=error.remote_code or error.code, message=error.message, fix=fix)

@@ -11,15 +11,17 @@ request-limits-and-throttling) and below Compute's 500 updates a minute
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from shared import devices, progress
+from shared.access import granted
 from shared.app import App
 from shared.devices import subscription_of
 from shared.errors import Conflict, TenantryError, Throttled
 from shared.jobs import AdvanceLane, FollowOperation, PollSubscription
 from shared.operations import actions, parts, pauses
 from shared.operations.actions import Asked
+from shared.operations.follow import PATIENCE
 from shared.operations.records import GUARDS, LANES, Bulk, Lane, Slot, Waiting, bulk_of, plan_of
 from shared.progress import ITEMS, TERMINAL, Operation, Status
 
@@ -29,6 +31,8 @@ RACES = frozenset({"operationRunning", "conflict", "preconditionFailed"})
 """Codes of what two workers that begin the same at once are told."""
 SILENT_AFTER = timedelta(minutes=10)
 """What was put in line and has not begun by then has lost its message, or waits in a long line."""
+LOST_SITES = "requesterLostSites"
+"""Code of what is refused because whoever asked for it may not any more."""
 CROWDED_SECONDS = 1
 """Before a message comes again that found the lane being changed by many."""
 
@@ -54,6 +58,7 @@ class _Offer:
     """What was read for a lane: targets per waiting operation, and whether they are the last of it."""
 
     gone: set[tuple[str, str]]
+    at: datetime
     found: dict[str, tuple[list[str], bool]] = field(default_factory=dict)
 
 
@@ -100,7 +105,7 @@ async def _ended(app: App, lane: Lane) -> set[tuple[str, str]]:
 
 async def _offer(app: App, lane: Lane, gone: set[tuple[str, str]]) -> _Offer:
     """The next targets, as many as there is room for."""
-    offer = _Offer(gone)
+    offer = _Offer(gone, app.clock.now())
     room = AT_ONCE - sum((slot.operation_id, slot.target) not in gone for slot in lane.slots)
     for waiting in lane.waiting:
         if room <= 0:
@@ -130,7 +135,7 @@ def _next(lane: Lane, offer: _Offer, by: str) -> Lane | None:
         targets, all_of_it = offer.found.get(one.operation_id, ([], False))
         fresh = [target for target in targets if target > one.after]
         taken = fresh[: max(0, AT_ONCE - len(slots))]
-        slots += [Slot(operation_id=one.operation_id, target=target, by=by) for target in taken]
+        slots += [Slot(operation_id=one.operation_id, target=target, by=by, at=offer.at) for target in taken]
         if not all_of_it or len(taken) < len(fresh):
             waiting.append(one.changed(after=taken[-1]) if taken else one)
     changed = lane.changed(slots=slots, waiting=waiting)
@@ -156,6 +161,9 @@ async def _begin(app: App, slot: Slot, *, thorough: bool) -> float:
     elif child is not None and await _named(app, slot.target, child.id):
         if thorough and child.status == "notStarted" and app.clock.now() - child.created_at > SILENT_AFTER:
             await app.queues.send(FollowOperation(operation_id=child.id, correlation_id=child.correlation_id))
+    elif item.status not in TERMINAL and (stopping := bulk_of(operation).stopping):
+        await parts.settle(app, slot.operation_id, slot.target, "canceled", stopping)
+        await parts.make_room(app, slot.operation_id, slot.target, operation.correlation_id)
     elif item.status not in TERMINAL:
         try:
             await _start(app, operation, bulk_of(operation), slot.target, identifier)
@@ -166,8 +174,8 @@ async def _begin(app: App, slot: Slot, *, thorough: bool) -> float:
 
 async def _not_begun(app: App, operation: Operation, slot: Slot, identifier: str, error: TenantryError) -> float:
     """The action could not begin: the item fails, unless another worker does the same or Azure asks to wait."""
-    if isinstance(error, Throttled):
-        await pauses.add(app, subscription_of(slot.target), error.retry_after)
+    if isinstance(error, Throttled) and (slot.at is None or app.clock.now() - slot.at < PATIENCE):
+        await pauses.obey(app, subscription_of(slot.target), error)
         return error.retry_after
     guard = await app.tables.get(GUARDS, "device", slot.target)
     if error.code in RACES and guard is not None and guard.holder == identifier:
@@ -196,6 +204,8 @@ async def _start(app: App, operation: Operation, plan: Bulk, target: str, identi
     site = found.place.site
     if site is None or site.id not in operation.site_ids:
         raise Conflict("It belongs to another site since this was asked for.", code="siteChanged")
+    if not plan.every_site and site.id not in await granted(app, operation.created_by):
+        raise Conflict(f"{site.id} is no longer a site of whoever asked for it ({plan.asked_by}).", code=LOST_SITES)
     asked = Asked(
         operation.created_by, plan.asked_by, operation.reason, operation.ticket_number, operation.correlation_id
     )

@@ -128,7 +128,9 @@ async def finish(app: App, operation_id: str) -> None:
             return
         counts = await progress.tally(app, operation_id)
         status = end_of(counts)
-        error = {"code": f"items{status[0].upper()}{status[1:]}", "message": MESSAGES.get(status, "")}
+        error: dict[str, Any] | None = None
+        if status != "succeeded":
+            error = {"code": f"items{status[0].upper()}{status[1:]}", "message": MESSAGES[status]}
         if status == "canceled" and plan.stopping:
             error = plan.stopping
         await audit.record(
@@ -138,19 +140,20 @@ async def finish(app: App, operation_id: str) -> None:
             operation.id,
             tenant_id=operation.tenant_ids[0] if len(operation.tenant_ids) == 1 else None,
             actor_name=plan.asked_by,
-            outcome="succeeded" if status == "succeeded" else "failed",
+            outcome=progress.OUTCOMES.get(status, status),
             reason=operation.reason,
             ticket_number=operation.ticket_number,
             request_id=operation.correlation_id,
             once=f"{operation.id}|end",
             status=status,
+            **({"errorCode": error["code"]} if error else {}),
         )
         operation = await progress.update(
             app,
             operation_id,
             status=status,
             result={name: counts[name] for name in ("succeeded", "failed", "canceled", "outcomeUnknown")},
-            error=None if status == "succeeded" else error,
+            error=error,
             percent_complete=100,
         )
     await app.queues.send(
@@ -159,7 +162,7 @@ async def finish(app: App, operation_id: str) -> None:
             event_id=f"{operation.id}|completed",
             subject=operation.id,
             site_ids=operation.site_ids,
-            data=progress.view(operation)
+            data=progress.view(operation, app.clock.now())
             | {"deviceName": f"{operation.item_count} devices", "askedBy": bulk_of(operation).asked_by},
             correlation_id=operation.correlation_id,
         )

@@ -35,6 +35,8 @@ class Plan(Record):
     work_kind: WorkKind = "action"
     """Of the planned work that it is."""
     phase: Phase = "queued"
+    step: int = 0
+    """How many steps were done, so that of two messages for the same one the second does nothing."""
     attempts: int = 0
     """How often it was sent."""
     request_id: str = ""
@@ -83,6 +85,8 @@ class Bulk(Record):
     work_kind: WorkKind = "action"
     asked_by: str = ""
     """Name of who asked."""
+    every_site: bool = False
+    """Who asked saw every site by role: there are no grants to look at."""
     confirm: bool = False
     begun: bool = False
     """The lanes of its subscriptions know of it."""
@@ -107,6 +111,8 @@ class Slot(Record):
     target: str
     by: str = ""
     """Whose end made room for it, so that the same message begins it again after a kill."""
+    at: datetime | None = None
+    """When it got its slot, UTC."""
 
 
 class Waiting(Record):

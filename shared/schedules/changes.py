@@ -59,7 +59,7 @@ class Why:
 
     reason: str | None = None
     ticket_number: str | None = None
-    request_id: str = ""
+    request_id: str | None = None
 
 
 async def every(app: App) -> list[Schedule]:
@@ -180,7 +180,8 @@ async def delete(app: App, caller: Principal, schedule: Schedule, version: int |
 async def approve(app: App, caller: Principal, schedule: Schedule, version: int | None, why: Why) -> Schedule:
     """A second person lets a schedule run as it is.
 
-    Raises Forbidden for its owner, Conflict when it needs nobody's approval, PreconditionFailed when it changed.
+    Raises Forbidden for its owner, Conflict when it needs nobody's approval or has it, PreconditionFailed when it
+    changed.
     """
     if not schedule.approval.why:
         raise Conflict("This schedule needs no approval.", code="noApprovalNeeded")
@@ -188,18 +189,17 @@ async def approve(app: App, caller: Principal, schedule: Schedule, version: int 
         raise Forbidden("You saved this schedule: another person must approve it.", code="approvalByRequester")
     now = app.clock.now()
 
-    def change(current: Schedule) -> Schedule | None:
-        _same(current, version if version is not None else schedule.version)
+    def change(current: Schedule) -> Schedule:
         if current.approval.by:
-            return None
+            raise Conflict("It is approved already.", code="alreadyDecided")
+        _same(current, version if version is not None else schedule.version)
         approval = current.approval.changed(by=caller.id, by_name=caller.name, at=now)
         return current.changed(approval=approval, version=current.version + 1)
 
     stored = await app.tables.update(SCHEDULES, PARTITION, schedule.id, change)
     if stored is None:
         raise NotFound(f"There is no schedule {schedule.id}.")
-    if stored.approval.at == now:
-        await trail(app, caller, "approve", stored, why)
+    await trail(app, caller, "approve", stored, why)
     return stored
 
 
@@ -298,7 +298,7 @@ async def trail(app: App, by: Principal, verb: str, schedule: Schedule, why: Why
         outcome="succeeded",
         reason=why.reason,
         ticket_number=why.ticket_number,
-        request_id=why.request_id,
+        request_id=why.request_id or "",
         name=schedule.name,
         schedule=f"{schedule.action} {schedule.rule} from {schedule.start_at} {schedule.time_zone}",
         sites=len(schedule.site_ids),

@@ -136,6 +136,7 @@ async def _start(
             found=going,
             asked_by=schedule.owner_id,
             asked_by_name=f"schedule {schedule.name}",
+            every_site=schedule.owner_unlimited,
             kind="schedule",
             reason=f"Schedule {schedule.name}",
             confirm=schedule.confirm,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared import capabilities, devices
-from shared.access import DEVICES_READ, GRANTS, Principal
+from shared.access import DEVICES_READ, Principal, granted
 from shared.app import App
 from shared.capabilities import Verb
 from shared.devices import DEVICES, Device, Filter, subscription_of
@@ -43,8 +43,7 @@ async def owner_of(app: App, schedule: Schedule) -> Principal:
     """The owner as he is now, as far as the schedule goes. His sites may be none."""
     sites = frozenset(schedule.site_ids)
     if not schedule.owner_unlimited:
-        grant = await app.tables.get(GRANTS, "access", schedule.owner_id)
-        sites &= frozenset(grant.site_ids if grant else ())
+        sites &= await granted(app, schedule.owner_id)
     return Principal(schedule.owner_id, schedule.owner_name, frozenset({DEVICES_READ}), sites)
 
 

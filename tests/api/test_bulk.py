@@ -11,18 +11,21 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.arm_access import READER
 from sandbox.azure_types import VM
 from sandbox.world import Resource
 from shared import capabilities, devices, jobs, operations, progress
 from shared.devices import DEVICES, Shown
 from shared.devices.records import DEVICE_PREFIX
-from shared.operations import bulk, follow, lanes, parts, pauses
+from shared.errors import Throttled
+from shared.operations import actions, bulk, follow, lanes, parts, pauses, reads
 from shared.operations.planned import WORKS
 from shared.operations.records import GUARDS, KEYS, LANES, Guard, Key, Lane, Slot, Waiting, bulk_of
 from shared.progress import OPERATIONS
 from shared.sites import SITES
 from shared.tenants import SUBSCRIPTIONS
 from tests.estate import Estate
+from tests.mortal import mortal
 
 MACHINES = 3
 """In the first subscription of Contoso, running and without a trap."""
@@ -250,6 +253,32 @@ async def test_no_access_to_a_subscription_is_told_per_device(estate: Estate) ->
     assert {item["error"]["code"] for item in refused} == {"noAzureAccess"}
 
 
+async def test_a_missing_right_is_told_per_device_and_asked_for_once_per_group(estate: Estate) -> None:
+    rows = await polled(estate, "Contoso", "Fabrikam")
+    for assignment in estate.cloud("Fabrikam").role_assignments:
+        assignment.role = READER
+    done = await ended(estate, await act(estate, deviceIds=ids(estate, rows)))
+    theirs = {estate.device_id(row): row for row in machines(estate, "Fabrikam")}
+    for item in done["items"]:
+        if item["target"] not in theirs:
+            assert item["status"] == "succeeded"
+            continue
+        assert (item["status"], item["error"]["code"]) == ("failed", "azureRightMissing")
+        assert "Microsoft.Compute/virtualMachines/restart/action" in item["error"]["message"]
+        assert theirs[item["target"]].id in item["error"]["message"]
+    assert sorted(posts(estate)) == sorted(row.id.lower() for row in machines(estate))
+
+    def asked() -> int:
+        """How often Azure was asked for our rights in Contoso."""
+        urls = [row["url"].lower() for row in estate.sandbox.cloud.requests]
+        return sum(estate.cloud().id in url and "microsoft.authorization/permissions" in url for url in urls)
+
+    before = asked()
+    assert before == len({row.id.split("/")[4] for row in machines(estate)}), "once for each resource group"
+    assert (await ended(estate, await act(estate, deviceIds=ids(estate, machines(estate)))))["status"] == "succeeded"
+    assert asked() == before
+
+
 async def test_a_marked_action_asks_for_confirmation_and_a_second_person(
     estate: Estate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +391,9 @@ async def test_an_approval_that_expired_cannot_be_given(estate: Estate, monkeypa
     bob = await other(estate, "contoso-hq")
     await estate.advance(24 * 3600 + 1)
     bob = await estate.person("bob")
+    shown = (await bob.get(f"/operations/{operation['id']}")).json()
+    assert (shown["status"], shown["approval"]["state"]) == ("notStarted", "expired"), "whatever the timer has done"
+    assert [row["approval"]["state"] for row in await estate.listed("/operations")] == ["expired"]
     late = await bob.post(f"/operations/{operation['id']}/approve", json={})
     assert (late.status_code, late.json()["error"]["code"]) == (409, "approvalExpired")
     await estate.timer("resend_lost_work")
@@ -425,6 +457,48 @@ async def test_what_changed_until_the_approval_is_looked_at_again(
     assert sorted(posts(estate)) == sorted(row.id.lower() for row in machines(estate)[2:])
 
 
+async def asked_by_bob(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[Resource]]:
+    """An action that Bob, who has Contoso's site, asked for and that waits to be approved."""
+    approve_above(estate, monkeypatch, 1)
+    rows = await polled(estate)
+    bob = await other(estate, "contoso-hq")
+    answer = await bob.post("/actions", json={"action": "restart", "deviceIds": ids(estate, rows)})
+    assert answer.status_code == 202, answer.text
+    await estate.settle(30)
+    return answer.json(), rows
+
+
+async def test_what_is_no_longer_the_requesters_cannot_be_approved(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operation, rows = await asked_by_bob(estate, monkeypatch)
+    link = f"/operations/{operation['id']}"
+    await estate.grant("bob", "fabrikam-hq")
+    refused = (await estate.call("POST", f"{link}/approve", 409, json={"reason": "Fine"}))["error"]
+    assert refused["code"] == "requesterLostSites"
+    assert "Bob Berg" in refused["message"]
+    assert "contoso-hq" in refused["message"]
+    assert (await estate.call("GET", link))["approval"]["state"] == "pending"
+    assert "Alice Anders devices.restart.approve refused" in await audited(estate, operation)
+    assert posts(estate) == []
+    await estate.grant("bob", "contoso-hq")
+    await estate.call("POST", f"{link}/approve", json={})
+    assert (await ended_now(estate, operation))["result"]["succeeded"] == len(rows)
+
+
+async def test_what_is_no_longer_the_requesters_does_not_begin(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    operation, rows = await asked_by_bob(estate, monkeypatch)
+    await pauses.add(estate.app, rows[0].subscription_id, 60)
+    await estate.call("POST", f"/operations/{operation['id']}/approve", json={})
+    await estate.settle(30)
+    await estate.grant("bob")
+    await estate.advance(61)
+    done = await ended_now(estate, operation)
+    assert done["status"] == "failed"
+    assert {item["error"]["code"] for item in done["items"]} == {"requesterLostSites"}
+    assert posts(estate) == []
+
+
 async def test_cancel_stops_what_has_not_begun(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lanes, "AT_ONCE", 1)
     rows = await polled(estate)
@@ -447,7 +521,57 @@ async def test_cancel_stops_what_has_not_begun(estate: Estate, monkeypatch: pyte
     assert done["result"] == {"succeeded": 1, "failed": 0, "canceled": len(rows) - 1, "outcomeUnknown": 0}
     assert len(posts(estate)) == 1
     await estate.call("POST", f"{link}/cancel", 409, json={})
-    assert "Alice Anders devices.restart.cancel accepted" in await audited(estate, operation)
+    trail = await audited(estate, operation)
+    assert "Alice Anders devices.restart.cancel accepted" in trail
+    assert trail[-1] == "Alice Anders devices.restart canceled"
+    lane = await estate.app.tables.get(LANES, "lane", rows[0].subscription_id)
+    assert lane is not None
+    assert (lane.slots, lane.waiting) == ([], [])
+
+
+async def test_a_cancel_reaches_what_has_a_slot_and_was_not_sent(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def for_long(*_: Any) -> float:
+        return 600
+
+    monkeypatch.setattr(lanes, "AT_ONCE", 1)
+    rows = await polled(estate)
+    with monkeypatch.context() as patch:
+        patch.setattr(follow, "_held_up", for_long)
+        operation = await act(estate, deviceIds=ids(estate, rows))
+        await estate.settle(30)
+    await estate.call("POST", f"/operations/{operation['id']}/cancel", json={})
+    done = await ended_now(estate, operation)
+    assert (done["status"], done["result"]["canceled"]) == ("canceled", len(rows))
+    await estate.advance(601)
+    await estate.settle(30)
+    assert posts(estate) == []
+    lane = await estate.app.tables.get(LANES, "lane", rows[0].subscription_id)
+    assert lane is not None
+    assert (lane.slots, lane.waiting) == ([], [])
+    first = min(ids(estate, rows))
+    assert await estate.app.tables.get(GUARDS, "device", first) is None
+    assert [row["outcome"] for row in await estate.listed("/audit", target=first)] == ["canceled", "accepted"]
+
+
+async def test_a_cancel_does_not_stop_what_was_approved_meanwhile(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approve_above(estate, monkeypatch, 1)
+    rows = await polled(estate)
+    operation = await act(estate, deviceIds=ids(estate, rows))
+    bob, link, read = await other(estate, "contoso-hq"), f"/operations/{operation['id']}", reads.get
+
+    async def approved_just_after(*asked: Any) -> progress.Operation:
+        found = await read(*asked)
+        monkeypatch.setattr(reads, "get", read)
+        assert (await bob.post(f"{link}/approve", json={})).status_code == 200
+        return found
+
+    monkeypatch.setattr(reads, "get", approved_just_after)
+    assert (await estate.call("POST", f"{link}/cancel", 409, json={}))["error"]["code"] == "alreadyDecided"
+    assert (await ended_now(estate, operation))["status"] == "succeeded"
 
 
 async def test_an_action_of_which_everything_has_begun_is_not_canceled(estate: Estate) -> None:
@@ -539,6 +663,7 @@ async def test_a_key_stands_for_one_operation_also_after_a_start_that_died(estat
     rows = await polled(estate)
     shown = [await stored(estate, row) for row in rows]
     asked: dict[str, Any] = {"verb": "restart", "found": shown, "asked_by": "tenantry", "asked_by_name": "Nightly"}
+    asked["every_site"] = True
     # A first try died when it had named its operation, and stored some items.
     dead = progress.new_id(estate.app.clock.now())
     await estate.app.tables.put(KEYS, Key(key=bulk._hash("s1|2026-01-01"), operation_id=dead))
@@ -595,6 +720,38 @@ async def test_poisoned_work_ends_with_a_reason(estate: Estate, monkeypatch: pyt
     await operations.run_bulk(estate.app, jobs.RunBulk(operation_id="202601-none"))
     await operations.run_lane(estate.app, jobs.AdvanceLane(subscription_id="none"))
     await operations.give_up_lane(estate.app, jobs.AdvanceLane(subscription_id="none"), "Five times.")
+
+
+async def test_what_people_did_is_in_the_audit_log_also_of_poisoned_work(estate: Estate) -> None:
+    rows = await polled(estate)
+    found = [await stored(estate, row) for row in rows]
+    app = mortal(estate.app, 10**6, lost=jobs.RunBulk)
+    asked: dict[str, Any] = {"verb": "restart", "found": found, "asked_by": "a", "asked_by_name": "Alice Anders"}
+    begun = await operations.start_many(app, **asked, every_site=True)
+    job = jobs.RunBulk(operation_id=begun.id)
+    for _ in range(2):
+        await operations.give_up_bulk(estate.app, job, "Five times.")
+    assert await audited(estate, {"id": begun.id}) == [
+        "Alice Anders devices.restart accepted",
+        " devices.restart.giveUp failed",
+        "Alice Anders devices.restart canceled",
+    ]
+    assert (await ended_now(estate, {"id": begun.id}))["result"]["canceled"] == len(rows)
+
+
+async def test_a_machine_that_may_not_be_begun_for_long_fails(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def throttled(*_: Any, **__: Any) -> None:
+        raise Throttled("Too many tokens.", retry_after=60)
+
+    rows = (await polled(estate))[:1]
+    monkeypatch.setattr(actions, "start_part", throttled)
+    operation = await act(estate, deviceIds=ids(estate, rows))
+    await estate.settle(30)
+    assert (await estate.call("GET", f"/operations/{operation['id']}"))["status"] == "running"
+    await estate.advance(follow.PATIENCE.total_seconds() + 60)
+    done = await ended_now(estate, operation)
+    assert (done["status"], done["items"][0]["error"]["code"]) == ("failed", "throttled")
+    await estate.settle(30, delayed=True)
 
 
 async def test_a_machine_that_no_worker_could_begin_fails_and_its_lane_goes_on(

@@ -12,11 +12,12 @@ import pytest
 from sandbox.azure_types import VM
 from sandbox.world import Resource
 from shared import capabilities, jobs, operations, progress
-from shared.operations import actions, follow
+from shared.operations import actions, follow, pauses
 from shared.operations.records import GUARDS, Guard, Plan, plan_of
 from shared.progress import OPERATIONS
 from shared.tenants import SUBSCRIPTIONS
 from tests.estate import Estate
+from tests.mortal import mortal
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +149,21 @@ async def test_a_failure_shows_azures_code_and_text(estate: Estate) -> None:
     assert done["status"] == "failed"
     assert done["error"] == {"code": "AllocationFailed", "message": "Allocation failed. Try another size."}
     assert machine.power == "deallocated"
+    assert await last_entry(estate, machine) == ("failed", "AllocationFailed")
+
+
+async def last_entry(estate: Estate, machine: Resource) -> tuple[str, str | None]:
+    """(outcome, Azure's code) of the newest entry of the audit log about a machine."""
+    row = (await estate.listed("/audit", target=estate.device_id(machine)))[0]
+    return row["outcome"], row["details"].get("errorCode")
+
+
+async def test_an_action_that_azure_cancels_is_canceled_in_the_audit_log(estate: Estate) -> None:
+    machine = estate.machine()
+    machine.faults["restart"] = {"code": "OperationPreempted", "message": "Preempted.", "canceled": True}
+    await estate.poll()
+    assert (await ended(estate, await act(estate, machine, "restart")))["status"] == "canceled"
+    assert await last_entry(estate, machine) == ("canceled", "OperationPreempted")
 
 
 async def test_a_refusal_shows_azures_code_and_text(estate: Estate) -> None:
@@ -192,6 +208,7 @@ async def test_a_restart_whose_answer_was_lost_is_never_sent_twice(estate: Estat
     assert done["result"]["powerState"] == "running"
     assert "cannot be known" in done["error"]["message"]
     assert len(posts(estate, "restart")) == 1
+    assert await last_entry(estate, machine) == ("unknown", "outcomeUnknown")
 
 
 @pytest.mark.parametrize("verb, azure_name, times", [("stop", "deallocate", 1), ("restart", "restart", 0)])
@@ -262,6 +279,74 @@ async def test_throttling_without_end_is_a_failure_that_was_never_sent(estate: E
     await estate.settle(30)
     done = await estate.call("GET", f"/operations/{operation['id']}")
     assert done["status"] == "failed"
+
+
+async def test_a_subscription_that_is_left_alone_without_end_ends_the_action(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    operation = await prepared(estate, machine, "restart")
+    await estate.advance(follow.PATIENCE.total_seconds() + 1)
+    await pauses.add(estate.app, machine.subscription_id, 600)
+    await go_on(estate, operation)
+    await estate.settle(30)
+    done = await estate.call("GET", f"/operations/{operation['id']}")
+    assert (done["status"], done["error"]["code"]) == ("failed", "throttled")
+    assert posts(estate, "restart") == []
+
+
+async def test_a_resource_that_is_locked_holds_up_no_other(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    body = {"error": {"code": "RetryableErrorDueToAnotherOperation", "message": "Another operation is at work."}}
+    await fault(estate, method="POST", path="/restart", status=429, retryAfter=3, body=body, times=1)
+    operation = await act(estate, machine, "restart")
+    await estate.settle(30)
+    assert await pauses.left(estate.app, machine.subscription_id) == 0
+    assert (await ended(estate, operation))["status"] == "succeeded"
+    assert len(posts(estate, "restart")) == 2
+
+
+async def test_a_message_too_many_is_lost_at_its_next_step(estate: Estate) -> None:
+    machine = estate.machine()
+    estate.sandbox.cloud.world.behaviour.lro = "polls=5"
+    await estate.poll()
+    operation = await prepared(estate, machine, "stop")
+    line: list[jobs.Job] = []
+    app = mortal(estate.app, 10**6, lost=jobs.FollowOperation, into=line)
+    job = jobs.FollowOperation(operation_id=operation["id"])
+    for _ in range(3):
+        await operations.run(app, job)
+    assert len(line) == 3
+    rounds = 0
+    while line:
+        waiting = [one for one in line if isinstance(one, jobs.FollowOperation)]
+        line.clear()
+        for one in waiting:
+            await operations.run(app, one)
+        assert len(line) <= 1
+        rounds += 1
+        assert rounds < 20
+    assert (await ended(estate, operation))["status"] == "succeeded"
+    assert len(posts(estate, "deallocate")) == 1
+
+
+async def test_a_message_that_is_ahead_of_its_row_comes_again(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    operation = await prepared(estate, machine, "stop")
+    line: list[jobs.Job] = []
+    app = mortal(estate.app, 10**6, lost=jobs.FollowOperation, into=line)
+    ahead = jobs.FollowOperation(operation_id=operation["id"], step=1)
+    await operations.run(app, ahead)
+    assert line == [ahead]
+    assert posts(estate, "deallocate") == []
+    await operations.give_up(app, ahead, "Five times.")
+    await operations.run(app, jobs.FollowOperation(operation_id=operation["id"], step=0))
+    while line:
+        job = line.pop(0)
+        assert isinstance(job, jobs.FollowOperation)
+        await operations.run(app, job)
+    assert (await ended(estate, operation))["status"] == "succeeded"
 
 
 async def test_work_that_comes_again_after_the_end_tells_nobody_twice(estate: Estate) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shared import jobs, sites
-from shared.access import ADMIN, GRANTS, Grant, Principal
+from shared.access import ADMIN, Principal
 from shared.alerts import policies
 from shared.clock import rfc3339
 from shared.schedules import overrides
@@ -113,17 +113,45 @@ async def test_what_was_missed_in_a_long_outage_is_listed_run_by_run_and_told_at
     assert (await states(estate, schedule))[0] == "started"
 
 
-async def test_a_run_of_an_owner_without_sites_is_missed(estate: Estate) -> None:
+async def test_a_run_of_an_owner_without_sites_is_missed_and_told_until_another_one_owns_it(estate: Estate) -> None:
+    await estate.webhook()
     machine = estate.machine()
     await estate.poll()
     await estate.grant("bob", "contoso-hq")
     bob = await estate.person("bob")
     schedule = (await bob.post("/schedules", json=body(estate, machine))).json()
-    for grant in await estate.app.tables.all(GRANTS, "access"):
-        await estate.app.tables.put(GRANTS, Grant(principal_id=grant.principal_id, site_ids=[]))
+    await estate.grant("bob")
     await until(estate, schedule["nextRunAt"])
     [run] = await runs(estate, schedule)
     assert (run["state"], run["reason"], machine.power) == ("missed", "ownerLostSites", "running")
+    assert "Bob Berg" in run["message"]
+    [event] = await told(estate)
+    assert event["data"]["reason"] == "ownerLostSites"
+    assert "schedules.missed" in [row["action"] for row in await estate.listed("/audit", target=schedule["id"])]
+    taken = await estate.call("PUT", f"/schedules/{schedule['id']}", json=await shown(estate, schedule))
+    assert taken["owner"] == "Alice Anders"
+    await until(estate, taken["nextRunAt"])
+    assert ((await states(estate, schedule))[0], machine.power) == ("started", "deallocated")
+
+
+async def test_a_run_that_waits_for_approval_does_not_begin_once_its_owner_lost_the_site(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    approval_above(estate, monkeypatch, 0)
+    machine = estate.machine()
+    await estate.poll()
+    await estate.grant("bob", "contoso-hq")
+    bob = await estate.person("bob")
+    wanted = body(estate, target={"filter": {"type": machine.type, "siteId": "contoso-hq"}})
+    schedule = (await bob.post("/schedules", json=wanted)).json()
+    approval_above(estate, monkeypatch, 1)
+    await estate.advance(11 * 60)
+    await estate.timer("run_schedules")
+    [run] = await runs(estate, schedule)
+    path = f"/operations/{run['operationId']}/approve"
+    await estate.grant("bob", "fabrikam-hq")
+    assert (await estate.call("POST", path, 409, json={}))["error"]["code"] == "requesterLostSites"
+    assert machine.power == "running"
 
 
 async def test_a_run_that_finds_no_device_is_missed(estate: Estate) -> None:
@@ -393,6 +421,7 @@ async def test_a_large_schedule_runs_once_a_second_person_approved_it(
     assert len(await told(estate)) == 1
     approved = (await bob.post(f"{path}/approve", json={"ticketNumber": "T-3"})).json()
     assert (approved["approval"]["state"], approved["approval"]["approvedBy"]) == ("approved", "Bob Berg")
+    error_of(await bob.post(f"{path}/approve"), 409, "alreadyDecided")
     assert ("schedules.approve", "T-3") in [
         (row["action"], row["ticketNumber"]) for row in await estate.listed("/audit", target=schedule["id"])
     ]

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
-from sandbox.arm_access import READER
+from sandbox.arm_access import READER, VM_CONTRIBUTOR
 from sandbox.power import estate as everything
 from sandbox.power import table
 from sandbox.world import Resource
+from shared.operations import pauses
+from shared.operations.records import GUARDS
 from tests.api.test_operations import act, ended, offered
 from tests.estate import Estate
 
@@ -98,20 +100,69 @@ async def test_a_firewall_gets_back_the_addresses_that_were_taken_from_it_here(e
     assert refused["error"]["code"] == "actionNotAvailable"
 
 
-async def test_a_missing_right_is_told_before_and_exactly_after(estate: Estate) -> None:
+RESTART = "Microsoft.Compute/virtualMachines/restart/action"
+
+
+async def test_a_missing_right_is_told_and_refused_before_anything_is_stored(estate: Estate) -> None:
     machine = estate.machine()
     await estate.poll()
     for assignment in estate.cloud().role_assignments:
         assignment.role = READER
     rows = await offered(estate, machine)
     assert not any(row["available"] for row in rows.values())
-    action = "Microsoft.Compute/virtualMachines/restart/action"
-    assert action in rows["restart"]["reason"]
+    assert RESTART in rows["restart"]["reason"]
     assert machine.id in rows["restart"]["reason"]
-    done = await ended(estate, await act(estate, machine, "restart"))
+    refused = (await act(estate, machine, "restart", 409))["error"]
+    assert (refused["code"], refused["target"]) == ("azureRightMissing", "restart")
+    assert RESTART in refused["message"]
+    assert machine.id in refused["message"]
+    assert await estate.listed("/operations") == []
+    assert await estate.listed("/audit", target=estate.device_id(machine)) == []
+    assert await estate.app.tables.get(GUARDS, "device", estate.device_id(machine)) is None
+    assert sent(estate, machine) == []
+    # What was just given is seen at once.
+    for assignment in estate.cloud().role_assignments:
+        assignment.role = VM_CONTRIBUTOR
+    assert (await ended(estate, await act(estate, machine, "restart")))["status"] == "succeeded"
+
+
+async def test_a_right_that_is_lost_later_is_told_exactly(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    await pauses.add(estate.app, machine.subscription_id, 5)
+    operation = await act(estate, machine, "restart")
+    for assignment in estate.cloud().role_assignments:
+        assignment.role = READER
+    await estate.advance(6)
+    done = await ended(estate, operation)
     assert (done["status"], done["error"]["code"]) == ("failed", "AuthorizationFailed")
-    assert action in done["error"]["fix"]
+    assert RESTART in done["error"]["fix"]
     assert machine.id in done["error"]["fix"]
+
+
+async def test_a_state_that_we_may_not_read_is_no_good_state(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    estate.cloud().role_assignments.clear()
+    rows = await offered(estate, machine)
+    assert not any(row["available"] for row in rows.values())
+    refused = (await act(estate, machine, "restart", 409))["error"]
+    assert refused["code"] == "azureRightMissing"
+    assert rows["restart"]["reason"] == refused["message"]
+    assert "Microsoft.Compute/virtualMachines" in refused["message"]
+    assert "read" in refused["message"]
+    assert await estate.listed("/operations") == []
+
+
+async def test_a_refusal_to_show_the_state_for_another_reason_is_told_in_azures_words(estate: Estate) -> None:
+    machine = estate.machine()
+    await estate.poll()
+    error = {"code": "ReadOnlyDisabledSubscription", "message": "The subscription is disabled."}
+    fault = {"service": "arm", "method": "GET", "path": f"/{machine.name}", "status": 403, "times": 1}
+    (await estate.control.post("/faults", json={**fault, "body": {"error": error}})).raise_for_status()
+    refused = (await act(estate, machine, "restart", 409))["error"]
+    assert refused["code"] == "azureRefused"
+    assert "The subscription is disabled." in refused["message"]
 
 
 async def test_the_state_is_read_just_before_for_every_type(estate: Estate) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -14,12 +15,13 @@ from shared.operations.parts import child_id, end_of
 from shared.operations.records import Lane, Waiting
 
 Operations = dict[str, list[str]]
+NOW = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def offered(lane: Lane, operations: Operations, ended: set[tuple[str, str]]) -> _Offer:
     """What a worker reads that finds the lane like this."""
     gone = {(slot.operation_id, slot.target) for slot in lane.slots} & ended
-    offer, room = _Offer(gone), lanes.AT_ONCE - len(lane.slots) + len(gone)
+    offer, room = _Offer(gone, NOW), lanes.AT_ONCE - len(lane.slots) + len(gone)
     for waiting in lane.waiting:
         if room <= 0:
             break
@@ -69,7 +71,7 @@ def test_each_target_is_taken_once_and_in_order_whatever_was_read_before(
 
 def test_what_changes_nothing_is_not_written() -> None:
     lane = Lane(subscription_id="s")
-    assert _next(lane, _Offer(set()), "") is None
+    assert _next(lane, _Offer(set(), NOW), "") is None
 
 
 @pytest.mark.parametrize(
