@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Request, Response
 from pydantic import Field, SecretStr
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from functions.sinks import MAX_EVENTS, MAX_SITES, EventType, SiteId
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.outbox import sinks, subscriptions
+from shared.outbox.subscriptions import EventSubscription
 
 area = Area("event_subscriptions")
 SubscriptionId = Annotated[str, Path(pattern=ID, description="Id of a subscription.")]
@@ -45,10 +46,16 @@ def _why(body: Acting, request: Request) -> dict[str, str | None]:
     return {"reason": body.reason, "ticket_number": body.ticket_number, "request_id": request_id(request)}
 
 
-@area.post("/event-subscriptions", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
-async def subscribe(
+@area.post(
+    "/event-subscriptions",
+    permission=ALERTS_MANAGE,
+    status_code=201,
+    idempotent=True,
+    responses={200: {"model": EventSubscription, "description": "It was subscribed already"}},
+)
+async def subscribe_to_events(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSubscription
-) -> dict[str, Any]:
+) -> EventSubscription:
     """Send events to a callback URL from now on; 200 when that URL was subscribed already, with what is asked now.
 
     The callback gets each event as a CloudEvent. One that answers 401, 403, 404 or 410 has ended the subscription.
@@ -71,13 +78,13 @@ async def subscribe(
 
 
 @area.post("/event-subscriptions/unsubscribe", permission=ALERTS_MANAGE, status_code=204, idempotent=True)
-async def unsubscribe(app: AppDep, caller: Caller, request: Request, body: EndedSubscription) -> None:
+async def unsubscribe_from_events(app: AppDep, caller: Caller, request: Request, body: EndedSubscription) -> None:
     """End the subscription of a callback URL; 204 also when there is none any more."""
     await subscriptions.unsubscribe(app, caller, body.callback_url.get_secret_value(), **_why(body, request))
 
 
 @area.get("/event-subscriptions", permission=DEVICES_READ)
-async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_event_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> Page[EventSubscription]:
     """The subscriptions whose every site the caller sees; never a callback URL. Deliveries: as those of sinks."""
     return page.of(
         await subscriptions.seen_by(app, caller),
@@ -89,9 +96,9 @@ async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> dict
 
 
 @area.get("/event-subscriptions/{subscription_id}", permission=DEVICES_READ)
-async def read_subscription(
+async def read_event_subscription(
     app: AppDep, caller: Caller, response: Response, subscription_id: SubscriptionId
-) -> dict[str, Any]:
+) -> EventSubscription:
     """One subscription."""
     found = await subscriptions.get(app, caller, subscription_id)
     response.headers["ETag"] = str(found.etag)
@@ -99,7 +106,7 @@ async def read_subscription(
 
 
 @area.delete("/event-subscriptions/{subscription_id}", permission=ALERTS_MANAGE, status_code=204)
-async def delete_subscription(
+async def delete_event_subscription(
     app: AppDep, caller: Caller, request: Request, subscription_id: SubscriptionId, why: QueryWhy
 ) -> None:
     """End a subscription. What was not sent yet is not sent any more."""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field, StrictBool, StringConstraints, model_validator
+from typing_extensions import TypedDict
 
 from functions.devices import EVERYTHING, FilterBody
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import devices, operations, progress
 from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE, M365_READ
 from shared.app import App
 from shared.capabilities import Answer, Verb
 from shared.errors import InvalidInput
-from shared.progress import TERMINAL, Operation, Status
+from shared.progress import TERMINAL, Operation, OperationItem, OperationView, Status
 
 area = Area("operations")
 READERS = (DEVICES_READ, M365_READ, COLLECTIONS_READ, ADMIN)
@@ -62,14 +63,69 @@ class ManyBody(ConfirmedBody):
         return self
 
 
+class DeviceAction(TypedDict):
+    """A verb of a device: `reason` says why it cannot be done now, `confirmation` why `confirm: true` is asked for."""
+
+    action: Verb
+    available: bool
+    label: str
+    operationName: str
+    effect: str
+    needsConfirmation: bool
+    reason: NotRequired[str]
+    confirmation: NotRequired[str]
+    instances: NotRequired[Literal["optional", "one", "some"]]
+    note: NotRequired[str]
+
+
+class DeviceChild(TypedDict):
+    """What lies under a device and can be acted upon; `actions` are the verbs that can be done now."""
+
+    child: str
+    type: str
+    resourceId: str
+    powerState: str
+    actions: list[Verb]
+
+
+def _shown_action(answer: Answer) -> DeviceAction:
+    shown: DeviceAction = {
+        "action": answer.verb,
+        "available": answer.available,
+        "label": answer.label,
+        "operationName": answer.operation_name,
+        "effect": answer.effect,
+        "needsConfirmation": bool(answer.confirmation),
+    }
+    if answer.reason:
+        shown["reason"] = answer.reason
+    if answer.confirmation:
+        shown["confirmation"] = answer.confirmation
+    if answer.instances:
+        shown["instances"] = answer.instances
+    if answer.note:
+        shown["note"] = answer.note
+    return shown
+
+
+def _shown_child(child: operations.Child) -> DeviceChild:
+    return {
+        "child": child.path,
+        "type": child.type,
+        "resourceId": child.resource_id,
+        "powerState": child.state or "unknown",
+        "actions": child.actions,
+    }
+
+
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
-async def list_actions(
+async def list_device_actions(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     device_id: DeviceId,
     child: Annotated[str, Query(pattern=CHILD, description="Path of a child below the device; none: itself.")] = "",
-) -> dict[str, Any]:
+) -> Page[DeviceAction]:
     """All five verbs: whether each can be done now, why not, and what it does."""
     rows = await operations.answers(app, await devices.get(app, caller, device_id), child)
     return page.of(
@@ -77,20 +133,12 @@ async def list_actions(
         columns={"action": lambda a: a.verb, "position": rows.index},
         default="position",
         key=lambda a: a.verb,
-        view=lambda a: {
-            "action": a.verb,
-            "available": a.available,
-            "label": a.label,
-            "operationName": a.operation_name,
-            "effect": a.effect,
-            "needsConfirmation": bool(a.confirmation),
-            **{name: value for name, value in _optional(a) if value},
-        },
+        view=_shown_action,
     )
 
 
 @area.get("/devices/{device_id}/children", permission=DEVICES_READ)
-async def list_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+async def list_device_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> Page[DeviceChild]:
     """What lies under a device and can be acted upon, read from Azure now: node pools, slots, triggers, pools."""
     rows = await operations.children(app, await devices.get(app, caller, device_id))
     return page.of(
@@ -98,28 +146,12 @@ async def list_children(app: AppDep, caller: Caller, page: PageDep, device_id: D
         columns={"child": lambda c: c.path, "type": lambda c: c.type},
         default="child",
         key=lambda c: c.path,
-        view=lambda c: {
-            "child": c.path,
-            "type": c.type,
-            "resourceId": c.resource_id,
-            "powerState": c.state or "unknown",
-            "actions": c.actions,
-        },
+        view=_shown_child,
     )
 
 
-def _optional(answer: Answer) -> list[tuple[str, str]]:
-    """What an answer says only where there is something to say."""
-    return [
-        ("reason", answer.reason),
-        ("confirmation", answer.confirmation),
-        ("instances", answer.instances),
-        ("note", answer.note),
-    ]
-
-
 @area.post("/devices/{device_id}/actions/{verb}", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
-async def act(
+async def act_on_device(
     app: AppDep,
     caller: Caller,
     request: Request,
@@ -127,7 +159,7 @@ async def act(
     device_id: DeviceId,
     verb: Verb,
     body: ActionBody | None = None,
-) -> dict[str, Any]:
+) -> OperationView:
     """Begin an action. 409 when the type or the present state does not allow it, or another one runs."""
     found = await devices.get(app, caller, device_id)
     why = body or ActionBody()
@@ -147,9 +179,9 @@ async def act(
 
 
 @area.post("/actions", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
-async def act_on_many(
+async def act_on_devices(
     app: AppDep, caller: Caller, request: Request, response: Response, body: ManyBody
-) -> dict[str, Any]:
+) -> OperationView:
     """Begin an action on many devices, by ids or filter: an operation with an item each. It may wait for approval."""
     if body.device_ids is not None:
         found = await devices.find_many(app, caller, body.device_ids)
@@ -170,7 +202,7 @@ async def act_on_many(
     return _accepted(app, response, operation)
 
 
-def _accepted(app: App, response: Response, operation: Operation) -> dict[str, Any]:
+def _accepted(app: App, response: Response, operation: Operation) -> OperationView:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return progress.view(operation, app.clock.now())
@@ -183,7 +215,7 @@ async def list_operations(
     page: PageDep,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
     tenant_id: Annotated[list[Annotated[str, Query(max_length=64)]] | None, Query(alias="tenantId")] = None,
-) -> dict[str, Any]:
+) -> Page[OperationView]:
     """Operations, newest first (the only order), without their items."""
     page.order({"createdAt"}, "createdAt desc")
     if page.orderby not in (None, "createdAt desc"):
@@ -202,7 +234,7 @@ async def list_operations(
 
 
 @area.get("/operations/{operation_id}", permission=READERS)
-async def read_operation(app: AppDep, caller: Caller, response: Response, operation_id: OperationId) -> dict[str, Any]:
+async def read_operation(app: AppDep, caller: Caller, response: Response, operation_id: OperationId) -> OperationView:
     """One operation with its first 1,000 items; ask again after `Retry-After` while it is not done."""
     operation: Operation = await operations.get(app, caller, operation_id)
     if operation.status not in TERMINAL:
@@ -211,13 +243,13 @@ async def read_operation(app: AppDep, caller: Caller, response: Response, operat
 
 
 @area.get("/operations/{operation_id}/items", permission=READERS)
-async def list_items(
+async def list_operation_items(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     operation_id: OperationId,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
-) -> dict[str, Any]:
+) -> Page[OperationItem]:
     """What became of each target of an operation, by target (the only order)."""
     page.order({"target"}, "target")
     if page.orderby not in (None, "target", "target asc"):
@@ -239,7 +271,7 @@ async def list_items(
 @area.post("/operations/{operation_id}/cancel", permission=DEVICES_UPDATE, idempotent=True)
 async def cancel_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Cancel what has not begun of an action; what was sent to Azure goes on to its end. 409 when nothing waits."""
     canceled = await operations.cancel(app, caller, operation_id, **_why(request, body))
     return progress.view(canceled, app.clock.now())
@@ -248,7 +280,7 @@ async def cancel_operation(
 @area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE, idempotent=True)
 async def approve_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Let an action on many devices begin; not by who asked for it (403), and once (409)."""
     decided = await operations.decide(app, caller, operation_id, approve=True, **_why(request, body))
     return progress.view(decided, app.clock.now())
@@ -257,7 +289,7 @@ async def approve_operation(
 @area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE, idempotent=True)
 async def reject_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Keep an action on many devices from beginning; not by who asked for it (403), and once (409)."""
     decided = await operations.decide(app, caller, operation_id, approve=False, **_why(request, body))
     return progress.view(decided, app.clock.now())

@@ -10,7 +10,7 @@ from fastapi import Path, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from functions.devices import MAX_VALUES, FilterBody
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Body, Caller, Name, QueryWhy, check_if_match, request_id
 from shared.access import DEVICES_READ, DEVICES_UPDATE
 from shared.capabilities import Verb
@@ -134,13 +134,13 @@ def _etag(schedule: Schedule) -> str:
     return f'W/"{schedule.version}"'
 
 
-def _shown(app: AppDep, response: Response, schedule: Schedule) -> dict[str, Any]:
+def _shown(app: AppDep, response: Response, schedule: Schedule) -> views.ScheduleDetail:
     response.headers["ETag"] = _etag(schedule)
     return views.view_whole(schedule, app.clock.now())
 
 
 @area.get("/schedules", permission=DEVICES_READ)
-async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> Page[views.ScheduleView]:
     """The schedules whose every site is the caller's."""
     return page.of(
         [row for row in await changes.every(app) if changes.sees(caller, row)],
@@ -154,7 +154,7 @@ async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> dict[str
 @area.post("/schedules", permission=DEVICES_UPDATE, status_code=201, idempotent=True)
 async def create_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, body: ScheduleBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Make a schedule. 409 when nothing matches or a confirmation is missing; `approval` says whether it may run."""
     stored = await changes.create(app, caller, body.wanted(), _why(body, request))
     response.headers["Location"] = f"{app.settings.public_api_url}/schedules/{stored.id}"
@@ -162,7 +162,9 @@ async def create_schedule(
 
 
 @area.get("/schedules/{schedule_id}", permission=DEVICES_READ)
-async def read_schedule(app: AppDep, caller: Caller, response: Response, schedule_id: ScheduleId) -> dict[str, Any]:
+async def read_schedule(
+    app: AppDep, caller: Caller, response: Response, schedule_id: ScheduleId
+) -> views.ScheduleDetail:
     """One schedule with its next five runs, local and in UTC, and what daylight saving does to each."""
     return _shown(app, response, await changes.get(app, caller, schedule_id))
 
@@ -170,7 +172,7 @@ async def read_schedule(app: AppDep, caller: Caller, response: Response, schedul
 @area.put("/schedules/{schedule_id}", permission=DEVICES_UPDATE)
 async def replace_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, schedule_id: ScheduleId, body: ScheduleBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Replace a schedule; it is the caller's from now on. Another action, target or time needs its approval anew."""
     before = await changes.get(app, caller, schedule_id)
     version = _version(request, before)
@@ -199,7 +201,7 @@ async def approve_schedule(
     response: Response,
     schedule_id: ScheduleId,
     body: Acting | None = None,
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Let a schedule run that needs a second person. 403 for whoever saved it, 409 when it needs nobody or has it."""
     schedule = await changes.get(app, caller, schedule_id)
     version = _version(request, schedule)
@@ -208,9 +210,9 @@ async def approve_schedule(
 
 
 @area.post("/schedules/{schedule_id}/override", permission=DEVICES_UPDATE, idempotent=True)
-async def keep_on(
+async def override_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, schedule_id: ScheduleId, body: OverrideBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Keep its devices on: stops, pauses, restarts are skipped until then; a stop or pause is done at its end."""
     schedule = await changes.get(app, caller, schedule_id)
     stored = await overrides.keep_on(app, caller, schedule, body.until, body.device_ids, _why(body, request))
@@ -218,7 +220,7 @@ async def keep_on(
 
 
 @area.delete("/schedules/{schedule_id}/override", permission=DEVICES_UPDATE, status_code=204)
-async def end_override(
+async def end_schedule_override(
     app: AppDep,
     caller: Caller,
     schedule_id: ScheduleId,
@@ -230,7 +232,9 @@ async def end_override(
 
 
 @area.get("/schedules/{schedule_id}/runs", permission=DEVICES_READ)
-async def list_runs(app: AppDep, caller: Caller, page: PageDep, schedule_id: ScheduleId) -> dict[str, Any]:
+async def list_schedule_runs(
+    app: AppDep, caller: Caller, page: PageDep, schedule_id: ScheduleId
+) -> Page[views.ScheduleRun]:
     """What became of each run, newest first (the only order): started, overridden, nothingToDo, or missed and why."""
     page.order({"dueAt"}, "dueAt desc")
     if page.orderby not in (None, "dueAt desc"):

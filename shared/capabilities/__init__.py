@@ -10,7 +10,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
-from shared.capabilities.model import VERBS, Capability, Verb, described, rows
+from shared.capabilities.model import VERBS, Capability, Instances, Verb, described, rows
 from shared.capabilities.run_state import concerns, state_of
 
 __all__ = [
@@ -64,7 +64,7 @@ class Answer:
     effect: str = ""
     confirmation: str = ""
     """Why `confirm: true` is asked for; empty when it is not."""
-    instances: str = ""
+    instances: Instances = ""
     """Whether instances may (`optional`) or must (`one`, `some`) be named."""
     note: str = ""
 
@@ -143,7 +143,7 @@ def answers(resource_type: str, run_state: str | None, resource: Any = None) -> 
     return result
 
 
-def offered(resource_type: str, run_state: str | None) -> list[str]:
+def offered(resource_type: str, run_state: str | None) -> list[Verb]:
     """The verbs that can be done now, in their fixed order: of those that only some resources of the type have, none.
 
     Whether a resource is one of them is told by what Azure answers of it, which a list does not ask.

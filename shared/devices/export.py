@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -109,7 +109,7 @@ async def run_export(app: App, job: jobs.ExportDevices) -> None:
     parts = [text[begin : begin + PART_BYTES] for begin in range(0, len(text), PART_BYTES)]
     for number, part in enumerate(parts):
         await packed.write(app.tables, TABLE, operation.id, f"{number:04d}", part, str(len(parts)))
-    result = {
+    result: progress.OperationResult = {
         "downloadUrl": f"{app.settings.public_api_url}/devices/exports/{operation.id}",
         "rows": len(rows),
         "expiresAt": rfc3339(app.clock.now() + LIFE),
@@ -153,7 +153,7 @@ async def read_export(app: App, caller: Principal, operation_id: str) -> bytes:
     return b"".join(parts)
 
 
-def to_csv(columns: list[str], shown: Iterable[dict[str, Any]]) -> str:
+def to_csv(columns: list[str], shown: Iterable[Mapping[str, object]]) -> str:
     """A heading and a line per device. Texts that a spreadsheet would take for a formula get an apostrophe in front.
 
     Source: owasp.org/www-community/attacks/CSV_Injection.

@@ -14,7 +14,6 @@ from shared.access import Principal
 from shared.app import App
 from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.jobs import Announce, Deliver
-from shared.outbox import given
 from shared.sinks import KINDS
 from shared.sinks.contract import ALERT_EVENTS, Outlet, SinkError, SinkSettings
 from shared.store.tables import Kind, Record
@@ -244,26 +243,6 @@ async def settings_of(app: App, sink: Sink) -> SinkSettings:
         raise SinkError(
             "The sink's settings are not what its kind takes. Save the sink again.", disable=True
         ) from error
-
-
-def view(sink: Sink, *, may_change: bool, made: dict[str, str] | None = None) -> dict[str, Any]:
-    """As the API shows it; who may not change it sees less of its settings. Nobody sees what works as a key."""
-    settings = given.shown(sink.kind, sink.settings, whole=may_change)
-    shown: dict[str, Any] = {
-        "id": sink.id,
-        "kind": sink.kind,
-        "name": sink.name,
-        "settings": {**settings, **(made or {})},
-        "siteIds": sink.site_ids,
-        "events": sink.events,
-        "subscription": sink.subscription,
-        "enabled": sink.enabled,
-        "createdAt": sink.created_at,
-        "changedAt": sink.changed_at,
-    }
-    if sink.disabled_reason is not None:
-        shown["disabledReason"] = sink.disabled_reason
-    return shown
 
 
 def said(why: dict[str, str | None]) -> dict[str, Any]:
