@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared import audit, sites
 from shared.access import ADMIN, GRANTS, Grant, without
@@ -40,7 +40,7 @@ class GrantBody(Acting):
 
 
 @area.get("/access/{principal_id}", permission=ADMIN)
-async def read_grant(app: AppDep, principal_id: PrincipalId, response: Response) -> dict[str, Any]:
+async def read_access(app: AppDep, principal_id: PrincipalId, response: Response) -> dict[str, Any]:
     """The sites granted; none when nothing was ever granted."""
     grant = await app.tables.get(GRANTS, "access", principal_id)
     if grant is not None and grant.etag:
@@ -49,7 +49,7 @@ async def read_grant(app: AppDep, principal_id: PrincipalId, response: Response)
 
 
 @area.put("/access/{principal_id}", permission=ADMIN)
-async def write_grant(
+async def write_access(
     app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
 ) -> dict[str, Any]:
     """Replace the sites granted. 400 names those that do not exist."""
@@ -86,7 +86,7 @@ async def read_audit(
     actor: Annotated[str | None, Query(max_length=200)] = None,
     target: Annotated[str | None, Query(max_length=1000)] = None,
     tenant_id: ChainOf = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other."""
     page.order({"at"}, "at desc")
     if page.orderby not in (None, "at desc"):

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, Field
 
-from functions.paging import Page, PageDep
+from functions.paging import Page, PageDep, Paging
 from functions.routing import ID, Acting, AppDep, Area, Caller, QueryWhy, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ, Principal
 from shared.alerts import acts, reads
@@ -69,7 +69,7 @@ async def list_alerts(
     device_id: Annotated[Texts, Query(alias="deviceId")] = None,
     parent_id: Annotated[Texts, Query(alias="parentId", description="The outage that alerts belong to.")] = None,
     search: Annotated[str, Query(max_length=200, description="Part of a device's name.")] = "",
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """Alerts of the caller's sites, newest first (the only order)."""
     page.order({"openedAt"}, "openedAt desc")
     if page.orderby not in (None, "openedAt desc"):
@@ -100,7 +100,7 @@ async def list_alerts(
     return page.reply(await reads.shown(app, shown), after=after, total=total)
 
 
-def _position(page: Page) -> str:
+def _position(page: Paging) -> str:
     if page.after is None:
         return ""
     if len(page.after) != 1 or not isinstance(page.after[0], str) or len(page.after[0]) > MAX_POSITION_CHARS:
@@ -125,7 +125,7 @@ async def read_alert(app: AppDep, caller: Caller, alert_id: AlertId) -> dict[str
 
 
 @area.post("/alerts/{alert_id}/acknowledge", permission=ALERTS_MANAGE, idempotent=True)
-async def acknowledge(
+async def acknowledge_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: AcknowledgeBody | None = None
 ) -> dict[str, Any]:
     """Say that you look after it; its tickets get a note. 409 when it is not open."""
@@ -134,13 +134,13 @@ async def acknowledge(
 
 
 @area.delete("/alerts/{alert_id}/acknowledge", permission=ALERTS_MANAGE)
-async def unacknowledge(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
+async def unacknowledge_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
     """Take an acknowledgement back."""
     return await _detail(app, caller, await acts.unacknowledge(app, caller, alert_id, **why))
 
 
 @area.post("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE, idempotent=True)
-async def snooze(
+async def snooze_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: SnoozeBody | None = None
 ) -> dict[str, Any]:
     """Silence it: no notes and no openings until the end of the snooze. It still closes. 409 when it is closed."""
@@ -149,13 +149,13 @@ async def snooze(
 
 
 @area.delete("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE)
-async def wake(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
+async def wake_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
     """End a snooze now."""
     return await _detail(app, caller, await acts.wake(app, caller, alert_id, **why))
 
 
 @area.post("/alerts/{alert_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)
-async def redeliver(
+async def redeliver_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Send its events again, under the same ids, to every sink that was told. 409 while that is under way."""

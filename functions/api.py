@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import re
 import uuid
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NotRequired
 
 import azure.functions as func
 from fastapi import FastAPI, Request, Response
@@ -15,13 +17,15 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from typing_extensions import TypedDict
 
 from functions.routing import Area
 from shared import app as composition
 from shared import correlation
-from shared.errors import MicrosoftError, TenantryError, TooManyRequests
+from shared.errors import ErrorDetail, MicrosoftError, TenantryError, TooManyRequests
 from shared.version import VERSION
 
 log = logging.getLogger("tenantry.api")
@@ -30,19 +34,36 @@ DESCRIPTION = (
     "Send an Entra ID access token of the service provider's tenant; `GET /me` says what it allows. "
     "Errors have one shape and say what to do; long work answers 202 with an operation to ask for."
 )
+_SCHEMAS = "#/components/schemas/"
 _CODES = {400: "invalidInput", 401: "unauthenticated", 404: "notFound", 405: "methodNotAllowed", 413: "tooLarge"}
 
 
-def error_body(
-    code: str, message: str, request_id: str, target: str | None = None, details: list[dict[str, Any]] | None = None
-) -> dict[str, Any]:
+class Error(TypedDict):
+    """What happened and what to do; `requestId` is what support asks for."""
+
+    code: str
+    message: str
+    target: NotRequired[str]
+    details: NotRequired[list[ErrorDetail]]
+    requestId: str
+
+
+class ErrorResponse(TypedDict):
     """The one error shape of the API."""
-    error: dict[str, Any] = {"code": code, "message": message}
+
+    error: Error
+
+
+def error_body(
+    code: str, message: str, request_id: str, target: str | None = None, details: list[ErrorDetail] | None = None
+) -> ErrorResponse:
+    """The body of an error."""
+    error: Error = {"code": code, "message": message, "requestId": request_id}
     if target:
         error["target"] = target
     if details:
         error["details"] = details
-    return {"error": error | {"requestId": request_id}}
+    return {"error": error}
 
 
 class Frame:
@@ -109,23 +130,22 @@ async def _tenantry_error(request: Request, error: TenantryError) -> JSONRespons
 def _unreadable(request: Request, where: str) -> JSONResponse:
     """400: the body is not JSON; `where` says at which place, or why."""
     message = f"The body is not valid JSON: {where}."
-    details = [{"code": "malformedJson", "message": message, "target": "body"}]
+    details: list[ErrorDetail] = [{"code": "malformedJson", "message": message, "target": "body"}]
     return JSONResponse(
         error_body("invalidInput", message, request.state.request_id, target="body", details=details), 400
     )
 
 
 async def _invalid(request: Request, error: RequestValidationError) -> JSONResponse:
-    details = []
+    details: list[ErrorDetail] = []
     for problem in error.errors():
         if problem["type"] == "json_invalid":
             position = problem["loc"][-1]
             return _unreadable(request, f"{problem['ctx']['error']}, at character {position} (the first is 0)")
         place = [str(part) for part in problem["loc"] if part not in ("body", "query", "path", "header")]
-        details.append(
-            {"code": problem["type"], "message": problem["msg"], "target": ".".join(place) or str(problem["loc"][0])}
-        )
-    bad = ", ".join(dict.fromkeys(d["target"] for d in details))
+        target = ".".join(place) or str(problem["loc"][0])
+        details.append({"code": problem["type"], "message": problem["msg"], "target": target})
+    bad = ", ".join(dict.fromkeys(detail["target"] for detail in details))
     body = error_body("invalidInput", f"Correct {bad}, then send it again.", request.state.request_id, details=details)
     return JSONResponse(body, 400)
 
@@ -204,28 +224,37 @@ def _document(api: FastAPI) -> dict[str, Any]:
     schemas = components.setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    inner = {
-        "type": "object",
-        "required": ["code", "message", "requestId"],
-        "properties": {
-            "code": {"type": "string"},
-            "message": {"type": "string"},
-            "target": {"type": "string"},
-            "details": {"type": "array", "items": {"type": "object"}},
-            "requestId": {"type": "string"},
-        },
-    }
-    schemas["Error"] = {"type": "object", "required": ["error"], "properties": {"error": inner}}
+    error = TypeAdapter(ErrorResponse).json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+    schemas |= error.pop("$defs")
+    schemas["ErrorResponse"] = error
     failed = {
         "description": "An error",
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        "content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}ErrorResponse"}}},
     }
     for path in document.get("paths", {}).values():
         for operation in path.values():
             operation["responses"].pop("422", None)
             for status in ("400", "401", "403", "404", "409", "412", "413", "415", "429", "500", "502", "503"):
                 operation["responses"].setdefault(status, failed)
-    return document
+    return _plainly_named(document)
+
+
+def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with the field's terms as names of schemas: `Device` for DeviceView, `DevicePage` for a page of it.
+
+    Raises TypeError when two schemas would have one name.
+    """
+    schemas = document["components"]["schemas"]
+    names = {name: re.sub(r"^Page_(\w+)_$", r"\1Page", re.sub(r"View(?=_?$)", "", name)) for name in schemas}
+    if len(set(names.values())) < len(names):
+        raise TypeError(f"Two schemas of one name: {sorted(names.items())}")
+    document["components"]["schemas"] = {names[name]: schema for name, schema in schemas.items()}
+    for schema in document["components"]["schemas"].values():
+        for part in (schema, *schema.get("properties", {}).values()):
+            part.pop("title", None)
+    text = re.sub(rf'"{_SCHEMAS}(\w+)"', lambda found: f'"{_SCHEMAS}{names[found[1]]}"', json.dumps(document))
+    named: dict[str, Any] = json.loads(text)
+    return named
 
 
 def asgi(api: FastAPI, portal_origin: str) -> ASGIApp:

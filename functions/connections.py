@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
@@ -52,7 +52,7 @@ async def create_connection(
 
 
 @area.get("/connections", permission=ADMIN)
-async def list_connections(app: AppDep, page: PageDep) -> dict[str, Any]:
+async def list_connections(app: AppDep, page: PageDep) -> Page[dict[str, Any]]:
     """Every connection; never a secret."""
     return page.of(
         await connections.all(app),
@@ -129,7 +129,9 @@ async def check_connection(
 
 
 @area.get("/connections/{connection_id}/permissions", permission=ADMIN)
-async def list_permissions(app: AppDep, page: PageDep, connection_id: ConnectionId) -> dict[str, Any]:
+async def list_connection_permissions(
+    app: AppDep, page: PageDep, connection_id: ConnectionId
+) -> Page[dict[str, object]]:
     """Each permission asked for: api, permission, type, why, and whether the partner's own tenant granted it."""
     rows = await connections.granted_permissions(app, connection_id)
     columns: dict[str, Callable[[dict[str, object]], str]] = {

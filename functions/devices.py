@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, NotRequired
 
 from fastapi import Depends, Path, Query, Request, Response
 from pydantic import Field, StringConstraints
+from typing_extensions import TypedDict
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Body, Caller, request_id
 from shared import alerts, devices, health, progress
 from shared.access import DEVICES_READ
@@ -49,6 +51,26 @@ def _filter(
 
 
 FilterDep = Annotated[devices.Filter, Depends(_filter)]
+
+
+class DevicePage(TypedDict):
+    """One page of devices. `lastRefreshed` is the newest refresh among the subscriptions of all matches."""
+
+    value: list[devices.DeviceView]
+    nextLink: NotRequired[str]
+    count: NotRequired[int]
+    lastRefreshed: datetime | None
+
+
+class PresentAlert(TypedDict, total=False):
+    """The alert of a device, told or silent; at most one."""
+
+    openAlert: alerts.AlertBrief
+    suppressedAlert: alerts.AlertBrief
+
+
+class DeviceDetail(devices.DeviceFacts, PresentAlert):
+    """A device with all that is known of it."""
 
 
 class RefreshBody(Acting):
@@ -96,21 +118,21 @@ def _several(value: Any) -> tuple[Any, ...]:
 
 
 @area.get("/devices", permission=DEVICES_READ)
-async def list_devices(app: AppDep, caller: Caller, page: PageDep, wanted: FilterDep) -> dict[str, Any]:
+async def list_devices(app: AppDep, caller: Caller, page: PageDep, wanted: FilterDep) -> DevicePage:
     """Devices in the caller's sites. `lastRefreshed` is the newest refresh among their subscriptions."""
     found = await devices.find_all(app, caller, wanted)
-    body = page.of(
+    rows = page.of(
         found.rows,
         columns=listing.COLUMNS,
         default="name",
         key=lambda row: row.entry.id,
         view=lambda row: listing.view(app, row),
     )
-    return body | {"lastRefreshed": found.last_refreshed}
+    return {**rows, "lastRefreshed": found.last_refreshed}
 
 
 @area.get("/devices/summary", permission=DEVICES_READ)
-async def summarize_devices(app: AppDep, caller: Caller, wanted: FilterDep) -> dict[str, Any]:
+async def summarize_devices(app: AppDep, caller: Caller, wanted: FilterDep) -> devices.DeviceSummary:
     """Counts by status, type and client, and every subscription that cannot be refreshed, with reason and age."""
     return await devices.summary(app, caller, wanted)
 
@@ -136,8 +158,15 @@ async def export_devices(
     return _accepted(app, response, operation)
 
 
-@area.get("/devices/exports/{operation_id}", permission=DEVICES_READ, response_class=Response)
-async def download_export(app: AppDep, caller: Caller, operation_id: Annotated[str, Path(pattern=ID)]) -> Response:
+@area.get(
+    "/devices/exports/{operation_id}",
+    permission=DEVICES_READ,
+    response_class=Response,
+    responses={200: {"content": {"text/csv": {"schema": {"type": "string"}}}}},
+)
+async def download_device_export(
+    app: AppDep, caller: Caller, operation_id: Annotated[str, Path(pattern=ID)]
+) -> Response:
     """The file of an export, for two days, for whoever asked for it: text/csv, UTF-8."""
     content = await devices.read_export(app, caller, operation_id)
     headers = {"Content-Disposition": 'attachment; filename="devices.csv"'}
@@ -167,17 +196,23 @@ def _accepted(app: AppDep, response: Response, operation: progress.Operation) ->
 
 
 @area.get("/devices/{device_id}", permission=DEVICES_READ)
-async def get_device(app: AppDep, caller: Caller, response: Response, device_id: DeviceId) -> dict[str, Any]:
+async def read_device(app: AppDep, caller: Caller, response: Response, device_id: DeviceId) -> DeviceDetail:
     """One device with tags, recommended actions and its open alert, if there is one."""
     shown = await devices.get(app, caller, device_id)
     response.headers["ETag"] = str(shown.device.etag)
     alert = await alerts.present_alert_of(app, device_id)
-    name = "openAlert" if alert is not None and alert.state == "open" else "suppressedAlert"
-    return devices.view(app, shown) | ({name: alerts.brief(alert)} if alert is not None else {})
+    present: PresentAlert = {}
+    if alert is not None and alert.state == "open":
+        present["openAlert"] = alerts.brief(alert)
+    elif alert is not None:
+        present["suppressedAlert"] = alerts.brief(alert)
+    return {**devices.view(app, shown), **present}
 
 
 @area.get("/devices/{device_id}/history", permission=DEVICES_READ)
-async def list_history(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+async def list_device_history(
+    app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId
+) -> Page[devices.HealthChange]:
     """Changes of a device's health, newest first (the only order)."""
     page.order({"at"}, "at desc")
     if page.orderby not in (None, "at desc"):

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Request, Response
 from pydantic import Field, SecretStr
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from functions.sinks import MAX_EVENTS, MAX_SITES, EventType, SiteId
 from shared.access import ALERTS_MANAGE, DEVICES_READ
@@ -46,7 +46,7 @@ def _why(body: Acting, request: Request) -> dict[str, str | None]:
 
 
 @area.post("/event-subscriptions", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
-async def subscribe(
+async def subscribe_to_events(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSubscription
 ) -> dict[str, Any]:
     """Send events to a callback URL from now on; 200 when that URL was subscribed already, with what is asked now.
@@ -71,13 +71,13 @@ async def subscribe(
 
 
 @area.post("/event-subscriptions/unsubscribe", permission=ALERTS_MANAGE, status_code=204, idempotent=True)
-async def unsubscribe(app: AppDep, caller: Caller, request: Request, body: EndedSubscription) -> None:
+async def unsubscribe_from_events(app: AppDep, caller: Caller, request: Request, body: EndedSubscription) -> None:
     """End the subscription of a callback URL; 204 also when there is none any more."""
     await subscriptions.unsubscribe(app, caller, body.callback_url.get_secret_value(), **_why(body, request))
 
 
 @area.get("/event-subscriptions", permission=DEVICES_READ)
-async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_event_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
     """The subscriptions whose every site the caller sees; never a callback URL. Deliveries: as those of sinks."""
     return page.of(
         await subscriptions.seen_by(app, caller),
@@ -89,7 +89,7 @@ async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> dict
 
 
 @area.get("/event-subscriptions/{subscription_id}", permission=DEVICES_READ)
-async def read_subscription(
+async def read_event_subscription(
     app: AppDep, caller: Caller, response: Response, subscription_id: SubscriptionId
 ) -> dict[str, Any]:
     """One subscription."""
@@ -99,7 +99,7 @@ async def read_subscription(
 
 
 @area.delete("/event-subscriptions/{subscription_id}", permission=ALERTS_MANAGE, status_code=204)
-async def delete_subscription(
+async def delete_event_subscription(
     app: AppDep, caller: Caller, request: Request, subscription_id: SubscriptionId, why: QueryWhy
 ) -> None:
     """End a subscription. What was not sent yet is not sent any more."""

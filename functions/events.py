@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Header, Path, Query, Request, Response
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import hints
 from shared.access import ADMIN
@@ -105,7 +105,7 @@ async def allow_event_grid(
 
 
 @area.get("/event-sources", permission=ADMIN)
-async def list_sources(app: AppDep, page: PageDep) -> dict[str, Any]:
+async def list_event_sources(app: AppDep, page: PageDep) -> Page[dict[str, Any]]:
     """What may send events with a secret, and when each was last heard of; never the secret."""
     return page.of(
         await sources.every(app),
@@ -117,7 +117,7 @@ async def list_sources(app: AppDep, page: PageDep) -> dict[str, Any]:
 
 
 @area.post("/event-sources", permission=ADMIN, status_code=201, idempotent=True, shown_once=("url",))
-async def create_source(
+async def create_event_source(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSource
 ) -> dict[str, Any]:
     """Make one. `url` is what to give to Azure: it holds the secret, and is shown in this answer only."""
@@ -137,7 +137,7 @@ async def create_source(
 
 
 @area.get("/event-sources/{source_id}", permission=ADMIN)
-async def read_source(app: AppDep, response: Response, source_id: SourceId) -> dict[str, Any]:
+async def read_event_source(app: AppDep, response: Response, source_id: SourceId) -> dict[str, Any]:
     """One source; never its secret."""
     source = await sources.get(app, source_id)
     response.headers["ETag"] = str(source.etag)
@@ -145,7 +145,9 @@ async def read_source(app: AppDep, response: Response, source_id: SourceId) -> d
 
 
 @area.delete("/event-sources/{source_id}", permission=ADMIN, status_code=204)
-async def delete_source(app: AppDep, caller: Caller, request: Request, source_id: SourceId, why: QueryWhy) -> None:
+async def delete_event_source(
+    app: AppDep, caller: Caller, request: Request, source_id: SourceId, why: QueryWhy
+) -> None:
     """Delete one: what is sent with its secret is refused from now on."""
     source = await sources.get(app, source_id)
     etag = check_if_match(request, source)

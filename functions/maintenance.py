@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, AppDep, Area, Body, Caller, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import maintenance
@@ -32,13 +32,13 @@ class WindowBody(Body):
 
 
 @area.get("/maintenance", permission=DEVICES_READ)
-async def list_windows(
+async def list_maintenance_windows(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     state: Annotated[list[State] | None, Query(description="Default: all.")] = None,
     site_id: Annotated[list[SiteId] | None, Query(alias="siteId", description="Windows that name the site.")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """The windows that are about the caller's sites, with those of their targets that are his."""
     now, seen = app.clock.now(), await maintenance.scope(app, caller)
     rows = [
@@ -58,7 +58,7 @@ async def list_windows(
 
 
 @area.post("/maintenance", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
-async def create_window(
+async def create_maintenance_window(
     app: AppDep, caller: Caller, request: Request, response: Response, body: WindowBody
 ) -> dict[str, Any]:
     """Make a window. What began to be down in it opens no alert, unless it is not back when it should be.
@@ -82,7 +82,9 @@ async def create_window(
 
 
 @area.get("/maintenance/{window_id}", permission=DEVICES_READ)
-async def read_window(app: AppDep, caller: Caller, response: Response, window_id: WindowId) -> dict[str, Any]:
+async def read_maintenance_window(
+    app: AppDep, caller: Caller, response: Response, window_id: WindowId
+) -> dict[str, Any]:
     """One window."""
     window, seen = await maintenance.get(app, caller, window_id)
     response.headers["ETag"] = str(window.etag)
@@ -90,7 +92,7 @@ async def read_window(app: AppDep, caller: Caller, response: Response, window_id
 
 
 @area.delete("/maintenance/{window_id}", permission=ALERTS_MANAGE, status_code=204)
-async def end_window(
+async def end_maintenance_window(
     app: AppDep,
     caller: Caller,
     request: Request,

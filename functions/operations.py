@@ -9,7 +9,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import Field, StrictBool, StringConstraints, model_validator
 
 from functions.devices import EVERYTHING, FilterBody
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import devices, operations, progress
 from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE, M365_READ
@@ -63,13 +63,13 @@ class ManyBody(ConfirmedBody):
 
 
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
-async def list_actions(
+async def list_device_actions(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     device_id: DeviceId,
     child: Annotated[str, Query(pattern=CHILD, description="Path of a child below the device; none: itself.")] = "",
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """All five verbs: whether each can be done now, why not, and what it does."""
     rows = await operations.answers(app, await devices.get(app, caller, device_id), child)
     return page.of(
@@ -90,7 +90,7 @@ async def list_actions(
 
 
 @area.get("/devices/{device_id}/children", permission=DEVICES_READ)
-async def list_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> dict[str, Any]:
+async def list_device_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> Page[dict[str, Any]]:
     """What lies under a device and can be acted upon, read from Azure now: node pools, slots, triggers, pools."""
     rows = await operations.children(app, await devices.get(app, caller, device_id))
     return page.of(
@@ -119,7 +119,7 @@ def _optional(answer: Answer) -> list[tuple[str, str]]:
 
 
 @area.post("/devices/{device_id}/actions/{verb}", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
-async def act(
+async def act_on_device(
     app: AppDep,
     caller: Caller,
     request: Request,
@@ -147,7 +147,7 @@ async def act(
 
 
 @area.post("/actions", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
-async def act_on_many(
+async def act_on_devices(
     app: AppDep, caller: Caller, request: Request, response: Response, body: ManyBody
 ) -> dict[str, Any]:
     """Begin an action on many devices, by ids or filter: an operation with an item each. It may wait for approval."""
@@ -182,7 +182,7 @@ async def list_operations(
     page: PageDep,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
     tenant_id: Annotated[list[Annotated[str, Query(max_length=64)]] | None, Query(alias="tenantId")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """Operations, newest first (the only order), without their items."""
     page.order({"createdAt"}, "createdAt desc")
     if page.orderby not in (None, "createdAt desc"):
@@ -210,13 +210,13 @@ async def read_operation(app: AppDep, caller: Caller, response: Response, operat
 
 
 @area.get("/operations/{operation_id}/items", permission=READERS)
-async def list_items(
+async def list_operation_items(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     operation_id: OperationId,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """What became of each target of an operation, by target (the only order)."""
     page.order({"target"}, "target")
     if page.orderby not in (None, "target", "target asc"):

@@ -6,19 +6,29 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, NotRequired, TypeVar
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
+from typing_extensions import TypedDict
 
 from functions.routing import AppDep
 from shared.errors import InvalidInput
 
 T = TypeVar("T")
+V = TypeVar("V")
 MAX_TOP = 1000
 
 
-class Page:
+class Page(TypedDict, Generic[V]):
+    """One page of a collection; without `nextLink` it is the last one. `count` is that of all matches, if asked for."""
+
+    value: list[V]
+    nextLink: NotRequired[str]
+    count: NotRequired[int]
+
+
+class Paging:
     """The paging parameters of a request; routes take it as `PageDep`."""
 
     def __init__(
@@ -45,9 +55,9 @@ class Page:
         path = self._request.url.path.removeprefix("/api")
         return f"{self._base}{path}?{urlencode(query, safe='$')}"
 
-    def reply(self, value: list[Any], *, after: Sequence[Any] | None, total: int | None = None) -> dict[str, Any]:
+    def reply(self, value: list[V], *, after: Sequence[Any] | None, total: int | None = None) -> Page[V]:
         """The body of a page; `after` is the position of its last item when more follow."""
-        body: dict[str, Any] = {"value": value}
+        body: Page[V] = {"value": value}
         if after is not None:
             body["nextLink"] = self.next_link(after)
         if self.count and total is not None:
@@ -61,8 +71,8 @@ class Page:
         columns: Mapping[str, Callable[[T], Any]],
         default: str,
         key: Callable[[T], str],
-        view: Callable[[T], Any],
-    ) -> dict[str, Any]:
+        view: Callable[[T], V],
+    ) -> Page[V]:
         """Sort and page items held in memory.
 
         `columns` gives each sortable value (None sorts first), `key` a unique id.
@@ -97,11 +107,11 @@ async def _page(
     skiptoken: Annotated[str | None, Query(alias="$skiptoken", max_length=4000)] = None,
     orderby: Annotated[str | None, Query(alias="$orderby", max_length=100, description="column [desc]")] = None,
     count: Annotated[bool, Query(alias="$count", description="Add the number of all matches.")] = False,
-) -> Page:
-    return Page(request, app.settings.public_api_url, top, skiptoken, orderby, count)
+) -> Paging:
+    return Paging(request, app.settings.public_api_url, top, skiptoken, orderby, count)
 
 
-PageDep = Annotated[Page, Depends(_page)]
+PageDep = Annotated[Paging, Depends(_page)]
 
 
 def _plain(position: tuple[int, Any, str]) -> tuple[int, Any, str]:

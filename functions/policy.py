@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Request, Response
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import AppDep, Area, Caller, check_if_match, request_id
 from shared import sites
 from shared.access import ALERTS_MANAGE, DEVICES_READ
@@ -66,7 +66,7 @@ async def write_policy(
 
 
 @area.get("/alerts/policy/versions", permission=DEVICES_READ)
-async def list_versions(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_policy_versions(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
     """Every version that was set, by whom and when, newest first (the only order).
 
     Why is told to a caller who sees all that was changed.

@@ -106,7 +106,13 @@ class Area:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.router = APIRouter(prefix="/api", route_class=GuardedRoute, tags=[name], redirect_slashes=False)
+        self.router = APIRouter(
+            prefix="/api",
+            route_class=GuardedRoute,
+            tags=[name],
+            redirect_slashes=False,
+            generate_unique_id_function=lambda route: to_camel(route.name),
+        )
 
     def route(
         self,

@@ -10,7 +10,7 @@ from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from functions.devices import MAX_VALUES, FilterBody
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Body, Caller, Name, check_if_match, request_id
 from shared.access import DEVICES_READ, DEVICES_UPDATE
 from shared.capabilities import Verb
@@ -142,7 +142,7 @@ def _shown(app: AppDep, response: Response, schedule: Schedule) -> dict[str, Any
 
 
 @area.get("/schedules", permission=DEVICES_READ)
-async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
     """The schedules whose every site is the caller's."""
     return page.of(
         [row for row in await changes.every(app) if changes.sees(caller, row)],
@@ -212,7 +212,7 @@ async def approve_schedule(
 
 
 @area.post("/schedules/{schedule_id}/override", permission=DEVICES_UPDATE, idempotent=True)
-async def keep_on(
+async def override_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, schedule_id: ScheduleId, body: OverrideBody
 ) -> dict[str, Any]:
     """Keep its devices on: stops, pauses, restarts are skipped until then; a stop or pause is done at its end."""
@@ -222,7 +222,7 @@ async def keep_on(
 
 
 @area.delete("/schedules/{schedule_id}/override", permission=DEVICES_UPDATE, status_code=204)
-async def end_override(
+async def end_schedule_override(
     app: AppDep,
     caller: Caller,
     request: Request,
@@ -236,7 +236,9 @@ async def end_override(
 
 
 @area.get("/schedules/{schedule_id}/runs", permission=DEVICES_READ)
-async def list_runs(app: AppDep, caller: Caller, page: PageDep, schedule_id: ScheduleId) -> dict[str, Any]:
+async def list_schedule_runs(
+    app: AppDep, caller: Caller, page: PageDep, schedule_id: ScheduleId
+) -> Page[dict[str, Any]]:
     """What became of each run, newest first (the only order): started, overridden, nothingToDo, or missed and why."""
     page.order({"dueAt"}, "dueAt desc")
     if page.orderby not in (None, "dueAt desc"):

@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, Literal, NotRequired
 
 from fastapi import Request, Response
+from typing_extensions import TypedDict
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import Acting, AppDep, Area, Caller, request_id
 from shared import poison
 from shared.access import ADMIN, SIGNED_IN
 from shared.errors import Unavailable
+from shared.poison import PoisonedWork
 from shared.version import VERSION
 
 area = Area("service")
 PROBE_SECONDS = 5
 
 
-@area.get("/service/health", anonymous="says nothing but up or down")
-async def health(app: AppDep, response: Response) -> dict[str, Any]:
+class HealthPart(TypedDict):
+    """Whether something that is needed answers."""
+
+    name: Literal["tables", "queues", "vault"]
+    status: Literal["ok", "failed"]
+    detail: NotRequired[str]
+
+
+class Health(TypedDict):
+    """Whether all that is needed answers."""
+
+    status: Literal["ok", "failed"]
+    parts: list[HealthPart]
+
+
+class Version(TypedDict):
+    """What runs here."""
+
+    version: str
+
+
+class PortalConfig(TypedDict):
+    """What a browser needs to sign people in."""
+
+    authority: str
+    clientId: str
+    scope: str
+    apiUrl: str
+
+
+class Me(TypedDict):
+    """The caller. `sites` null: every site."""
+
+    id: str
+    name: str
+    permissions: list[str]
+    sites: list[str] | None
+
+
+@area.get("/service/health", anonymous="says nothing but up or down", responses={503: {"model": Health}})
+async def read_health(app: AppDep, response: Response) -> Health:
     """200 when tables, queues and vault answer; 503 with the failing part otherwise."""
 
-    async def probe(name: str, asked: Coroutine[Any, Any, object]) -> dict[str, str]:
+    async def probe(name: Literal["tables", "queues", "vault"], asked: Coroutine[Any, Any, object]) -> HealthPart:
         try:
             async with asyncio.timeout(PROBE_SECONDS):
                 await asked
@@ -31,10 +72,12 @@ async def health(app: AppDep, response: Response) -> dict[str, Any]:
             return {"name": name, "status": "failed", "detail": str(error) or "no answer in time"}
         return {"name": name, "status": "ok"}
 
-    parts = await asyncio.gather(
-        probe("tables", app.tables.ping()),
-        probe("queues", app.queues.ping()),
-        probe("vault", app.vault.get("health-probe")),
+    parts = list(
+        await asyncio.gather(
+            probe("tables", app.tables.ping()),
+            probe("queues", app.queues.ping()),
+            probe("vault", app.vault.get("health-probe")),
+        )
     )
     healthy = all(part["status"] == "ok" for part in parts)
     response.status_code = 200 if healthy else 503
@@ -42,13 +85,13 @@ async def health(app: AppDep, response: Response) -> dict[str, Any]:
 
 
 @area.get("/service/version", anonymous="public")
-async def version() -> dict[str, str]:
+async def read_version() -> Version:
     """The running version."""
     return {"version": VERSION}
 
 
 @area.get("/service/portal-config", anonymous="public: what a browser needs to sign in, no secret")
-async def portal_config(app: AppDep) -> dict[str, str]:
+async def read_portal_config(app: AppDep) -> PortalConfig:
     """Authority, client id and scope for the portal's sign-in."""
     settings = app.settings
     return {
@@ -60,14 +103,14 @@ async def portal_config(app: AppDep) -> dict[str, str]:
 
 
 @area.get("/me", permission=SIGNED_IN)
-async def me(caller: Caller) -> dict[str, Any]:
+async def read_me(caller: Caller) -> Me:
     """The caller's name, permissions and sites (`null`: every site)."""
     sites = None if caller.sites is None else sorted(caller.sites)
     return {"id": caller.id, "name": caller.name, "permissions": sorted(caller.permissions), "sites": sites}
 
 
 @area.get("/service/poison", permission=ADMIN)
-async def list_poison(app: AppDep, page: PageDep) -> dict[str, Any]:
+async def list_poisoned_work(app: AppDep, page: PageDep) -> Page[PoisonedWork]:
     """Work that failed five times: queue, reason, time."""
     return page.of(
         await poison.listed(app),
@@ -79,9 +122,9 @@ async def list_poison(app: AppDep, page: PageDep) -> dict[str, Any]:
 
 
 @area.post("/service/poison/{poison_id}/requeue", permission=ADMIN, status_code=202, idempotent=True)
-async def requeue(
+async def requeue_poisoned_work(
     app: AppDep, caller: Caller, request: Request, poison_id: str, body: Acting | None = None
-) -> dict[str, Any]:
+) -> PoisonedWork:
     """Put poisoned work back on its queue. 409 when that was done already."""
     why = body or Acting()
     kept = await poison.requeue(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import retiring
@@ -70,7 +70,7 @@ def _why(body: Acting, request: Request) -> dict[str, str | None]:
 
 
 @area.get("/sinks/kinds", permission=DEVICES_READ)
-async def list_kinds(page: PageDep) -> dict[str, Any]:
+async def list_sink_kinds(page: PageDep) -> Page[dict[str, object]]:
     """The kinds of sinks there are, each with the JSON Schema of its settings."""
     return page.of(
         list(KINDS.values()),
@@ -87,7 +87,7 @@ async def list_kinds(page: PageDep) -> dict[str, Any]:
 
 
 @area.get("/sinks", permission=DEVICES_READ)
-async def list_sinks(app: AppDep, caller: Caller, page: PageDep) -> dict[str, Any]:
+async def list_sinks(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
     """The sinks whose every site the caller sees; never a secret."""
     return page.of(
         await sinks.seen_by(app, caller),
@@ -152,13 +152,13 @@ async def try_sink(
 
 
 @area.get("/sinks/{sink_id}/deliveries", permission=DEVICES_READ)
-async def list_deliveries(
+async def list_sink_deliveries(
     app: AppDep,
     caller: Caller,
     page: PageDep,
     sink_id: SinkId,
     state: Annotated[State | None, Query(description="Default: all.")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """What was sent to it, and every attempt; newest event first (the only order)."""
     page.order({"eventAt"}, "eventAt desc")
     if page.orderby not in (None, "eventAt desc"):
@@ -182,7 +182,7 @@ async def list_deliveries(
     status_code=202,
     idempotent=True,
 )
-async def redeliver_one(
+async def redeliver_delivery(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, delivery_id: DeliveryId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Put a delivery that has ended back in line, under the same id. 409 while it is in line."""
@@ -192,7 +192,7 @@ async def redeliver_one(
 
 
 @area.post("/sinks/{sink_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)
-async def redeliver_failed(
+async def redeliver_failed_deliveries(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
 ) -> dict[str, Any]:
     """Put everything that failed back in line: `{count}`."""
@@ -201,7 +201,7 @@ async def redeliver_failed(
 
 
 @area.get("/sinks/{sink_id}/choices/{name}", permission=ALERTS_MANAGE)
-async def list_choices(
+async def list_sink_choices(
     app: AppDep,
     caller: Caller,
     sink_id: SinkId,

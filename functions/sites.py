@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import health, site_import, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
@@ -59,7 +59,7 @@ async def list_sites(
     page: PageDep,
     client_name: Annotated[list[str] | None, Query(alias="clientName", max_length=100)] = None,
     search: Annotated[str | None, Query(max_length=200, description="Part of a name or id.")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """Every site in scope, with what it stands for and whether its Azure resources are read."""
     found = await sites.matching(app, caller, client_names=client_name, search=search)
     view = await sites.describer(app)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
 
-from functions.paging import PageDep
+from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, request_id
 from shared import connections, progress, provisioning, sites, tenants
 from shared.access import ADMIN, DEVICES_READ, M365_READ
@@ -59,7 +59,7 @@ async def list_tenants(
     connection_id: Annotated[list[str] | None, Query(alias="connectionId", max_length=100)] = None,
     status: Annotated[list[Literal["deactivated", "pending", "synced", "failed"]] | None, Query(max_length=4)] = None,
     search: Annotated[str | None, Query(max_length=200, description="Part of a name, domain or id.")] = None,
-) -> dict[str, Any]:
+) -> Page[dict[str, Any]]:
     """Every customer of every connection, and the provider's own tenant; in scope."""
     visible = await sites.tenants_seen_by(app, caller)
     found = await tenants.matching(app, connection_ids=connection_id, statuses=status, search=search, within=visible)
@@ -81,7 +81,7 @@ async def list_tenants(
 
 
 @area.post("/tenants/refresh", permission=ADMIN, idempotent=True, status_code=202)
-async def refresh(
+async def refresh_tenants(
     app: AppDep, caller: Caller, request: Request, response: Response, body: Refresh | None = None
 ) -> dict[str, Any]:
     """List customers and subscriptions again. 409 until a connection is tested."""
@@ -91,14 +91,18 @@ async def refresh(
 
 
 @area.post("/tenants/sync", permission=ADMIN, idempotent=True, status_code=202)
-async def sync(app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants) -> dict[str, Any]:
+async def sync_tenants(
+    app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants
+) -> dict[str, Any]:
     """Create and verify the enterprise application in each tenant; one item per tenant says how it went."""
     operation = await provisioning.sync(app, body.tenant_ids, by=caller, **_why(request, body))
     return _accepted(app, response, operation)
 
 
 @area.post("/tenants/unsync", permission=ADMIN, idempotent=True, status_code=202)
-async def unsync(app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants) -> dict[str, Any]:
+async def unsync_tenants(
+    app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants
+) -> dict[str, Any]:
     """Remove what was made in each tenant. 409 when only the provider's own tenant is named."""
     operation = await provisioning.unsync(app, body.tenant_ids, by=caller, **_why(request, body))
     return _accepted(app, response, operation)
@@ -115,7 +119,7 @@ async def read_tenant(app: AppDep, caller: Caller, response: Response, tenant_id
 
 
 @area.get("/tenants/{tenant_id}/subscriptions", permission=READ)
-async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep, tenant_id: TenantId) -> dict[str, Any]:
+async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep, tenant_id: TenantId) -> Page[dict[str, Any]]:
     """A tenant's Azure subscriptions in scope: how each is reached, and how old its data is."""
     tenant = await _in_scope(app, caller, tenant_id)
     rows = await sites.subscriptions_seen_by(app, caller, tenant.id)
@@ -133,7 +137,7 @@ async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep, tenant_
 
 
 @area.get("/tenants/{tenant_id}/diagnosis", permission=ADMIN)
-async def diagnosis(app: AppDep, tenant_id: TenantId) -> dict[str, Any]:
+async def diagnose_tenant(app: AppDep, tenant_id: TenantId) -> dict[str, Any]:
     """Look at everything this tenant needs, now, with what to do about each thing that is wrong."""
     checks = await tenants.diagnose(app, await tenants.get(app, tenant_id.lower()))
     return {"outcome": connections.outcome(checks), "checks": [check.model_dump() for check in checks]}

@@ -19,7 +19,17 @@ TenantryError
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar, NotRequired
+
+from typing_extensions import TypedDict
+
+
+class ErrorDetail(TypedDict):
+    """One thing that is wrong with a request; `target` is the field, parameter or id that it is about."""
+
+    code: str
+    message: str
+    target: NotRequired[str]
 
 
 class TenantryError(Exception):
@@ -34,7 +44,7 @@ class TenantryError(Exception):
         *,
         code: str | None = None,
         target: str | None = None,
-        details: list[dict[str, Any]] | None = None,
+        details: list[ErrorDetail] | None = None,
     ) -> None:
         super().__init__(message)
         self.message, self.target, self.details = message, target, details or []

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 from shared import audit
 from shared.access import Principal
 from shared.app import App
 from shared.errors import Conflict, NotFound
 from shared.store.tables import Kind, Record
+
+PoisonState = Literal["poisoned", "requeued"]
 
 
 class Poisoned(Record):
@@ -21,7 +25,7 @@ class Poisoned(Record):
     body: str
     reason: str
     failed_at: datetime
-    state: Literal["poisoned", "requeued"] = "poisoned"
+    state: PoisonState = "poisoned"
 
 
 POISONED = Kind("Poison", Poisoned, lambda p: ("poison", p.id))
@@ -70,7 +74,18 @@ async def requeue(
     return kept
 
 
-def view(kept: Poisoned) -> dict[str, Any]:
+class PoisonedWork(TypedDict):
+    """A message that was given up, as the API shows it."""
+
+    id: str
+    queue: str
+    body: str
+    reason: str
+    failedAt: datetime
+    state: PoisonState
+
+
+def view(kept: Poisoned) -> PoisonedWork:
     """As the API shows it."""
     return {
         "id": kept.id,

@@ -21,7 +21,7 @@ from shared import audit, sites
 from shared.access import Principal
 from shared.app import App
 from shared.devices import places
-from shared.errors import Conflict, Forbidden, InvalidInput, PreconditionFailed
+from shared.errors import Conflict, ErrorDetail, Forbidden, InvalidInput, PreconditionFailed
 from shared.incidents.policy import Override, Policy
 from shared.jobs import ApplyEvents
 from shared.sites import SiteMap
@@ -188,6 +188,7 @@ def _check(new: Policy, present: Policy, site_map: SiteMap, data: dict[str, Any]
 
     Names that were not there before must be of a site; what left meanwhile may stay.
     """
+    details: list[ErrorDetail]
     try:
         Policy.model_validate(data)
     except ValidationError as error:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared.devices.records import Status
 from shared.incidents.ids import alert_id, order, parse_id
@@ -208,9 +209,20 @@ def extended(timeline: list[Step], step: Step) -> list[Step]:
     return longer if len(longer) <= TIMELINE_LIMIT else [longer[0], *longer[-(TIMELINE_LIMIT - 1) :]]
 
 
-def brief(alert: Alert) -> dict[str, Any]:
+class AlertBrief(TypedDict):
+    """An alert as its device shows it."""
+
+    id: str
+    state: State
+    condition: Condition | OutageCondition | SelfCondition
+    severity: Severity
+    openedAt: datetime
+    suppressedBy: NotRequired[SuppressedBy]
+
+
+def brief(alert: Alert) -> AlertBrief:
     """The alert as its device shows it."""
-    shown = {
+    shown: AlertBrief = {
         "id": alert.id,
         "state": alert.state,
         "condition": alert.condition,

@@ -156,7 +156,7 @@ def _failing(rows: Iterable[Place], limit: timedelta, now: datetime) -> Iterable
         grouped.setdefault(key, []).append((since, row))
     for (kind, identifier), found in sorted(grouped.items()):
         since, first = min(found, key=lambda pair: pair[0])
-        failure = first.failure or {}
+        failure = first.failure
         site_ids = tuple(sorted({row.site.id for _, row in found if row.site is not None}))
         name = f"{_tenant_name(first)} cannot be read"
         if kind == "connection":
@@ -167,7 +167,7 @@ def _failing(rows: Iterable[Place], limit: timedelta, now: datetime) -> Iterable
             name=name,
             note=(
                 f"{name}: {_count(found)} not read since {_time(since)}. "
-                f"{failure.get('message', '')} {failure.get('fix', '')}"
+                f"{failure['message'] if failure else ''} {failure['fix'] if failure else ''}"
             ).strip(),
             since=since,
             site_ids=site_ids if kind == "tenant" else (),

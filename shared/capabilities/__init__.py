@@ -128,7 +128,7 @@ def answers(resource_type: str, run_state: str | None, resource: Any = None) -> 
     return result
 
 
-def offered(resource_type: str, run_state: str | None) -> list[str]:
+def offered(resource_type: str, run_state: str | None) -> list[Verb]:
     """The verbs that can be done now, in their fixed order: of those that only some resources of the type have, none.
 
     Whether a resource is one of them is told by what Azure answers of it, which a list does not ask.

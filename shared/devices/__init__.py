@@ -5,11 +5,22 @@ Rows and reads only: shared/health writes them.
 
 from __future__ import annotations
 
-from shared.devices.detail import Shown, count_history, find, get, history, in_history, view, view_change
+from shared.devices.detail import (
+    DeviceFacts,
+    HealthChange,
+    Shown,
+    count_history,
+    find,
+    get,
+    history,
+    in_history,
+    view,
+    view_change,
+)
 from shared.devices.export import LIFE as EXPORT_LIFE
 from shared.devices.export import give_up_export, read_export, run_export, start_export
 from shared.devices.forget import forget_subscription
-from shared.devices.listing import Filter, Listing, find_all, find_many, summary
+from shared.devices.listing import DeviceSummary, DeviceView, Filter, Listing, find_all, find_many, summary
 from shared.devices.places import Place
 from shared.devices.records import (
     CHANGES,
@@ -35,8 +46,12 @@ __all__ = [
     "STATUSES",
     "Change",
     "Device",
+    "DeviceFacts",
+    "DeviceSummary",
+    "DeviceView",
     "Filter",
     "Health",
+    "HealthChange",
     "HealthEvent",
     "Listing",
     "Place",

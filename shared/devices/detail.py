@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import NotRequired
+
+from typing_extensions import TypedDict
 
 from shared.access import Principal
 from shared.app import App
 from shared.devices import listing, places
 from shared.devices.index import Entry
 from shared.devices.places import Place
-from shared.devices.records import CHANGE_PREFIX, CHANGES, DEVICE_PREFIX, DEVICES, Change, Device, subscription_of
+from shared.devices.records import (
+    CHANGE_PREFIX,
+    CHANGES,
+    DEVICE_PREFIX,
+    DEVICES,
+    Change,
+    Device,
+    Status,
+    subscription_of,
+)
 from shared.errors import NotFound
 
 
@@ -67,7 +79,28 @@ async def count_history(app: App, shown: Shown) -> int:
     return sum([1 async for _ in rows])
 
 
-def view(app: App, shown: Shown) -> dict[str, Any]:
+class RecommendedAction(TypedDict):
+    """What Azure says can be done, and where that is described."""
+
+    text: str
+    url: NotRequired[str]
+
+
+class _Circumstances(TypedDict, total=False):
+    reasonType: str
+    context: str
+    category: str
+
+
+class DeviceFacts(listing.DeviceView, _Circumstances, TypedDict):
+    """A device with all that is known of itself."""
+
+    tags: dict[str, str]
+    recommendedActions: list[RecommendedAction]
+    firstSeenAt: datetime
+
+
+def view(app: App, shown: Shown) -> DeviceFacts:
     """A device with all that is known of it."""
     device, health = shown.device, shown.device.health
     entry = Entry(
@@ -82,14 +115,42 @@ def view(app: App, shown: Shown) -> dict[str, Any]:
         health.reason,
         device.power_state,
     )
-    detail: dict[str, Any] = {"tags": device.tags, "recommendedActions": health.recommended_actions}
-    optional = {"reasonType": health.reason_type, "context": health.context, "category": health.category}
-    detail |= {name: value for name, value in optional.items() if value is not None}
-    return listing.view(app, listing.Row(entry, shown.place)) | detail | {"firstSeenAt": device.first_seen_at}
+    around: _Circumstances = {}
+    if health.reason_type is not None:
+        around["reasonType"] = health.reason_type
+    if health.context is not None:
+        around["context"] = health.context
+    if health.category is not None:
+        around["category"] = health.category
+    return {
+        **listing.view(app, listing.Row(entry, shown.place)),
+        "tags": device.tags,
+        "recommendedActions": [_recommended(action) for action in health.recommended_actions],
+        **around,
+        "firstSeenAt": device.first_seen_at,
+    }
 
 
-def view_change(change: Change) -> dict[str, Any]:
-    """A change of health. `before` null: it was not known before."""
+def _recommended(action: dict[str, str]) -> RecommendedAction:
+    text, url = action["text"], action.get("url")
+    return {"text": text, "url": url} if url is not None else {"text": text}
+
+
+class HealthChange(TypedDict):
+    """A change of a device's health. `before` null: it was not known before; `after` null: it is gone from Azure."""
+
+    at: datetime
+    seenAt: datetime
+    before: Status | None
+    after: Status | None
+    reason: str | None
+    reasonType: str | None
+    context: str | None
+    category: str | None
+
+
+def view_change(change: Change) -> HealthChange:
+    """A change of health."""
     return {
         "at": change.at,
         "seenAt": change.seen_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
@@ -153,7 +153,7 @@ async def read_export(app: App, caller: Principal, operation_id: str) -> bytes:
     return b"".join(parts)
 
 
-def to_csv(columns: list[str], shown: Iterable[dict[str, Any]]) -> str:
+def to_csv(columns: list[str], shown: Iterable[Mapping[str, object]]) -> str:
     """A heading and a line per device. Texts that a spreadsheet would take for a formula get an apostrophe in front.
 
     Source: owasp.org/www-community/attacks/CSV_Injection.

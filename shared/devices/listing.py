@@ -6,18 +6,21 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NotRequired
 from urllib.parse import quote
+
+from typing_extensions import TypedDict
 
 from shared import capabilities
 from shared.access import Principal
 from shared.app import App
+from shared.capabilities import Verb
 from shared.devices import index, places
 from shared.devices.index import Entry
-from shared.devices.places import Place
-from shared.devices.records import STATUSES, Status, subscription_of
+from shared.devices.places import Place, RefreshError
+from shared.devices.records import Status, subscription_of
 from shared.devices.type_names import type_name
-from shared.errors import InvalidInput, NotFound
+from shared.errors import ErrorDetail, InvalidInput, NotFound
 
 MISSING_NAMED = 5
 """Devices that an error's message names; its details name all."""
@@ -111,7 +114,9 @@ async def find_many(app: App, caller: Principal, ids: Sequence[str]) -> list[Row
     rows = {row.entry.id: row for row in (found.rows if found else ()) if row.entry.id in wanted}
     missing = [one for one in wanted if one not in rows]
     if missing:
-        details = [{"code": "notFound", "message": "There is no such device.", "target": one} for one in missing]
+        details: list[ErrorDetail] = [
+            {"code": "notFound", "message": "There is no such device.", "target": one} for one in missing
+        ]
         named = ", ".join(missing[:MISSING_NAMED]) + (", ..." if len(missing) > MISSING_NAMED else "")
         raise NotFound(f"There is no device {named}. Nothing was done.", target="deviceIds", details=details)
     return [rows[one] for one in wanted]
@@ -156,11 +161,38 @@ def portal_url(app: App, place: Place, resource_id: str) -> str:
     return f"{app.settings.azure_portal_url}/#@{quote(directory)}/resource{quote(resource_id)}"
 
 
-def view(app: App, row: Row) -> dict[str, Any]:
+class DeviceView(TypedDict):
+    """A device as lists show it. `siteId` and the names are empty where there is none; times are UTC."""
+
+    id: str
+    resourceId: str
+    name: str
+    portalUrl: str
+    type: str
+    typeName: str
+    region: str
+    resourceGroup: str
+    subscriptionId: str
+    subscriptionName: str
+    tenantId: str
+    tenantName: str
+    clientName: str
+    siteId: str
+    siteName: str
+    status: Status
+    statusSince: datetime | None
+    lastRefreshed: datetime | None
+    actions: list[Verb]
+    statusReason: NotRequired[str]
+    powerState: NotRequired[str]
+    refreshError: NotRequired[RefreshError]
+
+
+def view(app: App, row: Row) -> DeviceView:
     """A device as lists show it."""
     entry, subscription = row.entry, row.place.subscription
     site_id, client_name, site_name = _site(row.place)
-    shown: dict[str, Any] = {
+    shown: DeviceView = {
         "id": entry.id,
         "resourceId": entry.resource_id,
         "name": entry.name,
@@ -181,24 +213,89 @@ def view(app: App, row: Row) -> dict[str, Any]:
         "lastRefreshed": subscription.last_refreshed_at,
         "actions": capabilities.offered(entry.type, entry.power_state),
     }
-    optional = {"statusReason": entry.reason, "powerState": entry.power_state, "refreshError": row.place.failure}
-    return shown | {name: value for name, value in optional.items() if value is not None}
+    if entry.reason is not None:
+        shown["statusReason"] = entry.reason
+    if entry.power_state is not None:
+        shown["powerState"] = entry.power_state
+    if (failure := row.place.failure) is not None:
+        shown["refreshError"] = failure
+    return shown
 
 
-async def summary(app: App, caller: Principal, wanted: Filter) -> dict[str, Any]:
+class StatusCounts(TypedDict):
+    """How many devices have each status."""
+
+    available: int
+    unavailable: int
+    degraded: int
+    unknown: int
+    notReported: int
+
+
+class TypeCount(TypedDict):
+    """How many devices have a type."""
+
+    type: str
+    typeName: str
+    count: int
+
+
+class ClientCount(TypedDict):
+    """How many devices a client has."""
+
+    clientName: str
+    count: int
+    byStatus: StatusCounts
+
+
+class FailingSubscription(RefreshError, TypedDict):
+    """A subscription that cannot be refreshed. `ageSeconds` is that of its data, null when there never was any."""
+
+    tenantId: str
+    tenantName: str
+    subscriptionId: str
+    subscriptionName: str
+    siteId: str
+    clientName: str
+    lastRefreshed: datetime | None
+    ageSeconds: int | None
+
+
+class DeviceSummary(TypedDict):
+    """Counts of devices, and what cannot be refreshed. `lastRefreshed` is the newest refresh among them."""
+
+    total: int
+    byStatus: StatusCounts
+    byType: list[TypeCount]
+    byClient: list[ClientCount]
+    lastRefreshed: datetime | None
+    failing: list[FailingSubscription]
+
+
+def _status_counts(counts: Counter[Status]) -> StatusCounts:
+    return {
+        "available": counts["available"],
+        "unavailable": counts["unavailable"],
+        "degraded": counts["degraded"],
+        "unknown": counts["unknown"],
+        "notReported": counts["notReported"],
+    }
+
+
+async def summary(app: App, caller: Principal, wanted: Filter) -> DeviceSummary:
     """Counts of the matches by status, type and client, and what cannot be refreshed, with reason and age."""
     found = await find_all(app, caller, wanted)
     by_status = Counter(row.entry.status for row in found.rows)
     by_type = Counter(row.entry.type for row in found.rows)
-    by_client: dict[str, Counter[str]] = {}
+    by_client: dict[str, Counter[Status]] = {}
     for row in found.rows:
         by_client.setdefault(_site(row.place)[1], Counter())[row.entry.status] += 1
     return {
         "total": len(found.rows),
-        "byStatus": {status: by_status[status] for status in STATUSES},
+        "byStatus": _status_counts(by_status),
         "byType": [{"type": t, "typeName": type_name(t), "count": n} for t, n in by_type.most_common()],
         "byClient": [
-            {"clientName": client, "count": counts.total(), "byStatus": {s: counts[s] for s in STATUSES}}
+            {"clientName": client, "count": counts.total(), "byStatus": _status_counts(counts)}
             for client, counts in sorted(by_client.items())
         ],
         "lastRefreshed": found.last_refreshed,
@@ -206,8 +303,7 @@ async def summary(app: App, caller: Principal, wanted: Filter) -> dict[str, Any]
     }
 
 
-def _failing(app: App, place: Place) -> dict[str, Any] | None:
-    """A subscription that cannot be refreshed. `ageSeconds` is that of its data, null when there never was any."""
+def _failing(app: App, place: Place) -> FailingSubscription | None:
     failure = place.failure
     if failure is None:
         return None

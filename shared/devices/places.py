@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from shared import connections, sites, tenants
 from shared.app import App
 from shared.connections import Connection
@@ -16,6 +18,15 @@ from shared.tenants import SUBSCRIPTIONS, Subscription, Tenant
 
 RECENT_SECONDS = 30
 """How old the tenants, connections and sites may be that a poll job goes by; before it stores, it asks again."""
+
+
+class RefreshError(TypedDict):
+    """Why data cannot be refreshed, what to do, and since when, if that is known."""
+
+    code: str
+    message: str
+    fix: str
+    since: datetime | None
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,8 @@ class Place:
         return ""
 
     @property
-    def failure(self) -> dict[str, Any] | None:
-        """`{code, message, fix, since}` while its data cannot be refreshed, else None. `since` is UTC or None."""
+    def failure(self) -> RefreshError | None:
+        """Why its data cannot be refreshed; None while it can. `since` is UTC."""
         connection, tenant, subscription = self.connection, self.tenant, self.subscription
         if connection is not None and connection.status == "needsConsent":
             reason = connection.needs_consent_reason or "The connection's sign-in is no longer taken."
@@ -76,7 +87,7 @@ class Place:
         )
 
 
-def _failure(code: str, message: str, fix: str, since: datetime | None) -> dict[str, Any]:
+def _failure(code: str, message: str, fix: str, since: datetime | None) -> RefreshError:
     return {"code": code, "message": message, "fix": fix, "since": since}
 
 

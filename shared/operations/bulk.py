@@ -18,7 +18,7 @@ from shared.app import App
 from shared.capabilities import VERBS, Verb
 from shared.devices import Shown, subscription_of
 from shared.devices.listing import Row
-from shared.errors import Conflict, InvalidInput
+from shared.errors import Conflict, ErrorDetail, InvalidInput
 from shared.jobs import AdvanceLane, Job, RunBulk
 from shared.operations import actions, lanes, parts
 from shared.operations.records import KEYS, Bulk, Key, Note, WorkKind, bulk_of
@@ -166,7 +166,11 @@ def _check(
             f"{len(refused)} devices match; at most {MOST} may be acted on at once. Name fewer.", code="tooMany"
         )
     if all(refused.values()):
-        details = [{"target": target, **(why or {})} for target, why in list(refused.items())[:REFUSED_SHOWN]]
+        details: list[ErrorDetail] = [
+            {"code": why["code"], "message": why["message"], "target": target}
+            for target, why in list(refused.items())[:REFUSED_SHOWN]
+            if why
+        ]
         first = details[0]["message"]
         raise Conflict(
             f"None of the {len(refused)} devices can be acted on. The first: {first}",

@@ -11,7 +11,7 @@ from typing import Any
 
 from shared import capabilities, connections, tenants
 from shared.app import App
-from shared.capabilities import requests
+from shared.capabilities import Verb, requests
 from shared.capabilities.requests import Request
 from shared.capabilities.run_state import at
 from shared.devices import Shown
@@ -34,7 +34,7 @@ class Child:
     state: str | None
 
     @property
-    def actions(self) -> list[str]:
+    def actions(self) -> list[Verb]:
         """The verbs that can be done now, as far as is known."""
         return capabilities.offered(self.type, self.state)
 

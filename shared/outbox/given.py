@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shared.errors import InvalidInput
+from shared.errors import ErrorDetail, InvalidInput
 from shared.sinks import KINDS
 from shared.sinks.contract import SinkKind, SinkSettings, secret, secret_fields
 
@@ -33,7 +33,7 @@ def joined(
     settings = _checked(kind, {**unsent, **given})
     moved = _moved(before, settings) if unsent else []
     if moved:
-        details = [
+        details: list[ErrorDetail] = [
             {"code": "secretRequired", "message": "Send it again.", "target": f"settings.{name}"} for name in unsent
         ]
         raise InvalidInput(
@@ -79,7 +79,7 @@ def _checked(kind: SinkKind, given: dict[str, Any]) -> SinkSettings:
     try:
         return kind.Settings.model_validate(given)
     except ValidationError as error:
-        details = [
+        details: list[ErrorDetail] = [
             {"code": row["type"], "message": row["msg"], "target": ".".join(["settings", *map(str, row["loc"])])}
             for row in error.errors(include_url=False, include_input=False, include_context=False)
         ]

@@ -355,6 +355,7 @@ async def test_a_refused_subscription_keeps_its_devices_and_says_why(contoso: Cl
     summary = await devices.summary(contoso.app, ALICE, devices.Filter())
     [failing] = summary["failing"]
     assert (failing["code"], failing["tenantName"]) == (code, "Contoso")
+    assert failing["ageSeconds"] is not None
     assert failing["ageSeconds"] >= 0
     await contoso.poll()
     assert (await contoso.row()).failing_since is None
