@@ -7,7 +7,7 @@ CODE := $(wildcard function_app.py functions shared sandbox tests bench)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour sandbox test test-clients lint format bench lock clean
+.PHONY: help setup demo tour sandbox portal test test-clients lint format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -24,7 +24,22 @@ node_modules/.stamp: package.json package-lock.json | $(VENV)/.stamp
 	@$(BIN)/npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
-demo: setup ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
+portal/node_modules/.stamp: portal/package.json portal/package-lock.json | $(VENV)/.stamp
+	@echo "Installing portal/node_modules"
+	@$(BIN)/npm ci --prefix portal --ignore-scripts --loglevel=error
+	@touch $@
+
+# The portal's types are made of the API's own document, so that the two cannot drift apart.
+portal/src/api/schema.d.ts: $(wildcard function_app.py functions/*.py shared/*.py shared/*/*.py) portal/node_modules/.stamp
+	@$(BIN)/python -m functions.document > portal/openapi.json
+	@$(BIN)/npm run --silent --prefix portal types > /dev/null
+
+portal/dist/index.html: portal/src/api/schema.d.ts portal/index.html portal/vite.config.ts $(shell find portal/src portal/public -type f 2>/dev/null)
+	@$(BIN)/npm run --silent --prefix portal build
+
+portal: setup portal/dist/index.html ## Build the portal into portal/dist
+
+demo: portal the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
 tour: setup ## Walk through the main job on the running demo (in a second terminal)

@@ -1,11 +1,11 @@
 import { lazy, type ReactNode, Suspense } from "react";
 import { createBrowserRouter, RouterProvider } from "react-router";
+import { useSession } from "./session";
 import { Crash } from "./shell/Crash";
 import { Home } from "./shell/Home";
 import { NotFound } from "./shell/NotFound";
 import { PAGES } from "./shell/pages";
 import { Shell } from "./shell/Shell";
-import { useSession } from "./session";
 import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 

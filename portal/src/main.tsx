@@ -1,8 +1,8 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
-import { App } from "./app";
 import { ApiError } from "./api/errors";
+import { App } from "./app";
 import { readConfig } from "./config";
 import { SignIn } from "./session";
 import { Themed } from "./shell/theme";

@@ -56,7 +56,11 @@ const useStyles = makeStyles({
     marginRight: "auto",
   },
   burger: { display: "none", [PHONE]: { display: "inline-flex" } },
-  body: { display: "grid", gridTemplateColumns: "220px minmax(0, 1fr)", [PHONE]: { gridTemplateColumns: "minmax(0, 1fr)" } },
+  body: {
+    display: "grid",
+    gridTemplateColumns: "220px minmax(0, 1fr)",
+    [PHONE]: { gridTemplateColumns: "minmax(0, 1fr)" },
+  },
   side: {
     backgroundColor: tokens.colorNeutralBackground2,
     borderRight: `1px solid ${tokens.colorNeutralStroke2}`,
@@ -188,7 +192,11 @@ function Person() {
       onCheckedValueChange={(_, data) => choose((data.checkedItems[0] ?? "system") as Theme)}
     >
       <MenuTrigger disableButtonEnhancement>
-        <Button appearance="subtle" icon={<Avatar name={me.name} size={28} aria-hidden />} aria-label={`${me.name}: theme, sign out`} />
+        <Button
+          appearance="subtle"
+          icon={<Avatar name={me.name} size={28} aria-hidden />}
+          aria-label={`${me.name}: theme, sign out`}
+        />
       </MenuTrigger>
       <MenuPopover>
         <MenuList>

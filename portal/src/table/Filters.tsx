@@ -180,11 +180,19 @@ function DateFilter({ filter, state }: { filter: Dates; state: TableState }) {
           ))}
         </RadioGroup>
         <Field label="From">
-          <Input type="datetime-local" value={local(period ? undefined : from)} onChange={(_, data) => set(utc(data.value), to)} />
+          <Input
+            type="datetime-local"
+            value={local(period ? undefined : from)}
+            onChange={(_, data) => set(utc(data.value), to)}
+          />
         </Field>
         {filter.to && (
           <Field label="Until">
-            <Input type="datetime-local" value={local(to)} onChange={(_, data) => set(period ? undefined : from, utc(data.value))} />
+            <Input
+              type="datetime-local"
+              value={local(to)}
+              onChange={(_, data) => set(period ? undefined : from, utc(data.value))}
+            />
           </Field>
         )}
       </PopoverSurface>

@@ -62,7 +62,12 @@ export interface GridProps<Row> {
   onLayout: (layout: readonly ColumnState[]) => void;
 }
 
-const SELECTION: RowSelectionOptions = { mode: "multiRow", checkboxes: true, headerCheckbox: true, enableClickSelection: false };
+const SELECTION: RowSelectionOptions = {
+  mode: "multiRow",
+  checkboxes: true,
+  headerCheckbox: true,
+  enableClickSelection: false,
+};
 const SELECTION_COLUMN: SelectionColumnDef = { pinned: "left", width: 44, suppressHeaderMenuButton: true };
 const ACTIONS = "actions";
 

@@ -8,9 +8,19 @@ import { Loading } from "../ui/Loading";
 import { usePreference } from "../ui/preferences";
 import { FilterBar } from "./Filters";
 import type { GridProps } from "./Grid";
-import { type Column, type Filter, type ListPath, NOTHING, type RowAction, type RowOf, type Selection, selected, type Sort } from "./model";
-import { type Loaded, nextToken, useRows } from "./rows";
+import {
+  type Column,
+  type Filter,
+  type ListPath,
+  NOTHING,
+  type RowAction,
+  type RowOf,
+  type Selection,
+  type Sort,
+  selected,
+} from "./model";
 import { ColumnMenu, Foot, RowMenu, Selected } from "./parts";
+import { type Loaded, nextToken, useRows } from "./rows";
 import { type TableState, useTableState } from "./state";
 
 // The grid is most of the code: it comes when the first table does.
@@ -116,7 +126,11 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
         state={state}
         tools={
           <Toolbar className={styles.tools} aria-label={`Tools of ${props.label}`} size="small">
-            <ToolbarButton icon={<ArrowClockwiseRegular />} aria-label="Read again" onClick={() => void page.refetch()} />
+            <ToolbarButton
+              icon={<ArrowClockwiseRegular />}
+              aria-label="Read again"
+              onClick={() => void page.refetch()}
+            />
             <ColumnMenu columns={columns} setHidden={setHidden} reset={resetColumns} />
             <ToolbarButton
               icon={<TextDensityRegular />}

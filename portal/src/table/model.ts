@@ -1,10 +1,12 @@
 /** What a table is described by. */
-import type { ReactNode } from "react";
+import type { ReactElement, ReactNode } from "react";
 import type { paths } from "../api/schema";
 
 /** Paths that answer with a page of rows. */
 export type ListPath = {
-  [P in keyof paths]: paths[P] extends { get: { responses: { 200: { content: { "application/json": { value: unknown[] } } } } } }
+  [P in keyof paths]: paths[P] extends {
+    get: { responses: { 200: { content: { "application/json": { value: unknown[] } } } } };
+  }
     ? P
     : never;
 }[keyof paths];
@@ -70,7 +72,7 @@ export interface Column<Row> {
 /** Something that can be done with a row, or with the selected ones. */
 export interface RowAction {
   label: string;
-  icon?: ReactNode;
+  icon?: ReactElement;
   /** Why it cannot be done now; shown in its place. */
   disabled?: string | undefined;
   run: () => void;

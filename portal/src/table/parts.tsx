@@ -24,7 +24,7 @@ import {
   ColumnTripleRegular,
   MoreHorizontalRegular,
 } from "@fluentui/react-icons";
-import { type RowAction, type Selection, selected, NOTHING } from "./model";
+import { NOTHING, type RowAction, type Selection, selected } from "./model";
 import { PAGE_SIZES, type TableState } from "./state";
 
 const useStyles = makeStyles({
@@ -54,7 +54,7 @@ export function RowMenu({ actions, name }: { actions: readonly RowAction[]; name
           {actions.map((action) => (
             <MenuItem
               key={action.label}
-              icon={action.icon ? <>{action.icon}</> : null}
+              icon={action.icon ?? null}
               disabled={action.disabled !== undefined}
               onClick={action.run}
             >
@@ -118,9 +118,15 @@ export function Selected(props: {
   return (
     <MessageBar intent="info" layout="multiline">
       <MessageBarBody>
-        {all ? `All ${count.toLocaleString()} that match are selected, on every page.` : `${count.toLocaleString()} selected.`}{" "}
+        {all
+          ? `All ${count.toLocaleString()} that match are selected, on every page.`
+          : `${count.toLocaleString()} selected.`}{" "}
         {!all && total !== undefined && total > count && (
-          <Button size="small" appearance="transparent" onClick={() => props.setSelection({ kind: "all", count: total })}>
+          <Button
+            size="small"
+            appearance="transparent"
+            onClick={() => props.setSelection({ kind: "all", count: total })}
+          >
             Select all {total.toLocaleString()} that match
           </Button>
         )}
@@ -131,7 +137,7 @@ export function Selected(props: {
             <Button
               key={action.label}
               size="small"
-              icon={action.icon ? <>{action.icon}</> : null}
+              icon={action.icon ?? null}
               disabledFocusable={action.disabled !== undefined}
               onClick={action.run}
             >

@@ -41,7 +41,9 @@ export function useRows<P extends ListPath>(
   const token = state.trail.at(-1);
   const query = {
     ...always,
-    ...Object.fromEntries(Object.entries(state.filters).map(([name, values]) => [name, values.map((one) => asMoment(one))])),
+    ...Object.fromEntries(
+      Object.entries(state.filters).map(([name, values]) => [name, values.map((one) => asMoment(one))]),
+    ),
     $top: state.size,
     $count: true,
     ...(state.sort && { $orderby: state.sort.column + (state.sort.descending ? " desc" : "") }),

@@ -23,7 +23,9 @@ export interface TableState {
 
 /** Parameters of the address that belong to filters. */
 function paramsOf(filters: readonly Filter[], searchable: boolean): string[] {
-  const named = filters.flatMap((one) => (one.kind === "values" ? [one.param] : one.to ? [one.from, one.to] : [one.from]));
+  const named = filters.flatMap((one) =>
+    one.kind === "values" ? [one.param] : one.to ? [one.from, one.to] : [one.from],
+  );
   return searchable ? [...named, "search"] : named;
 }
 

@@ -4,8 +4,8 @@ import { Empty } from "./Empty";
 export function Denied({ permissions }: { permissions: readonly string[] }) {
   return (
     <Empty title="You have no permission for this page">
-      It needs {permissions.join(" or ")}. An administrator of your tenant grants it in Microsoft Entra ID, to the enterprise
-      application of Tenantry; sign out and in again afterwards.
+      It needs {permissions.join(" or ")}. An administrator of your tenant grants it in Microsoft Entra ID, to the
+      enterprise application of Tenantry; sign out and in again afterwards.
     </Empty>
   );
 }

@@ -1,10 +1,10 @@
 import {
   Button,
-  makeStyles,
   MessageBar,
   MessageBarActions,
   MessageBarBody,
   MessageBarTitle,
+  makeStyles,
   tokens,
 } from "@fluentui/react-components";
 import { ApiError } from "../api/errors";

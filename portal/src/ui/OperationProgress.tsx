@@ -1,9 +1,9 @@
 /** An operation while it runs, and its honest end. */
-import { Link, makeStyles, MessageBar, MessageBarBody, ProgressBar, Text, tokens } from "@fluentui/react-components";
+import { MessageBar, MessageBarBody, makeStyles, ProgressBar, Text, tokens } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
-import { Link as RouterLink } from "react-router";
 import type { components } from "../api/schema";
 import { useSession } from "../session";
+import { AppLink } from "./AppLink";
 import { Failure } from "./Failure";
 import { sentence } from "./status";
 
@@ -72,9 +72,9 @@ export function OperationProgress({ id, noun }: { id: string; noun: string }) {
       )}
       <Text>
         It goes on when you leave this page.{" "}
-        <RouterLink to={`/operations/${id}`}>
-          <Link as="span">See the operation</Link>
-        </RouterLink>
+        <AppLink inText to={`/operations/${id}`}>
+          See the operation
+        </AppLink>
       </Text>
     </div>
   );

@@ -25,7 +25,12 @@ export type Tone = "good" | "bad" | "doubtful" | "quiet";
 /** A word with a sign of its tone. */
 export function Mark({ tone, icon: Icon, children }: { tone: Tone; icon?: FluentIcon; children: string }) {
   const styles = useStyles();
-  const Usual = { good: CheckmarkCircleFilled, bad: DismissCircleFilled, doubtful: WarningFilled, quiet: CircleHintFilled }[tone];
+  const Usual = {
+    good: CheckmarkCircleFilled,
+    bad: DismissCircleFilled,
+    doubtful: WarningFilled,
+    quiet: CircleHintFilled,
+  }[tone];
   const Sign = Icon ?? Usual;
   return (
     <span className={styles.root}>

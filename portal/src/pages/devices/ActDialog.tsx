@@ -23,7 +23,7 @@ import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { type Operation, OperationProgress } from "../../ui/OperationProgress";
 import { given, NO_REASON, Why } from "../../ui/Why";
-import { type Verb, VERB_NAMES } from "./actions";
+import { VERB_NAMES, type Verb } from "./actions";
 
 const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
 
@@ -62,7 +62,9 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
         return (await api.POST("/api/devices/{device_id}/actions/{verb}", call)).data as Operation;
       }
       const which =
-        target.kind === "some" ? { deviceIds: [...target.ids] } : { filter: filterOf((target as { filters: Filters }).filters) };
+        target.kind === "some"
+          ? { deviceIds: [...target.ids] }
+          : { filter: filterOf((target as { filters: Filters }).filters) };
       const call = { params: { header } as object, body: { ...body, ...which, action: verb } };
       return (await api.POST("/api/actions", call)).data as Operation;
     },
@@ -72,7 +74,8 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
   });
   const label = offer?.label ?? VERB_NAMES[verb];
   const title = `${label} ${nounOf(target)}`;
-  const marked = offer?.needsConfirmation === true || (act.error instanceof ApiError && act.error.code === "confirmationRequired");
+  const marked =
+    offer?.needsConfirmation === true || (act.error instanceof ApiError && act.error.code === "confirmationRequired");
   const possible = target.kind !== "one" || offer?.available === true;
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && close()}>
@@ -94,8 +97,8 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
                 {offer?.available && <div>{offer.effect}</div>}
                 {target.kind !== "one" && (
                   <div>
-                    Each device is looked at again just before it is acted on. One that cannot do it, or is there already, is
-                    told as a failed item; the others go on.
+                    Each device is looked at again just before it is acted on. One that cannot do it, or is there
+                    already, is told as a failed item; the others go on.
                   </div>
                 )}
                 {possible && (

@@ -1,19 +1,18 @@
 /** Every client's Azure resources: what they are, how they are, and what can be done with them. */
-import { Link } from "@fluentui/react-components";
 import { OpenRegular } from "@fluentui/react-icons";
 import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
-import { Link as RouterLink } from "react-router";
 import { useSession } from "../../session";
 import type { Column, Filter, RowAction, RowOf, Selection } from "../../table/model";
 import type { Loaded } from "../../table/rows";
 import type { TableState } from "../../table/state";
 import { Table } from "../../table/Table";
+import { AppLink } from "../../ui/AppLink";
 import { PageFrame } from "../../ui/PageFrame";
 import { Health, healthName, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog, type Target } from "./ActDialog";
-import { type Verb, VERB_ICONS, VERB_NAMES, VERBS } from "./actions";
+import { VERB_ICONS, VERB_NAMES, VERBS, type Verb } from "./actions";
 import { ExportDialog } from "./ExportDialog";
 
 type Device = RowOf<"/api/devices">;
@@ -23,16 +22,26 @@ const COLUMNS: readonly Column<Device>[] = [
     id: "name",
     name: "Name",
     text: (row) => row.name,
-    draw: (row) => (
-      <RouterLink to={`/devices/${row.id}`}>
-        <Link as="span">{row.name}</Link>
-      </RouterLink>
-    ),
+    draw: (row) => <AppLink to={`/devices/${row.id}`}>{row.name}</AppLink>,
     sortable: true,
     width: 220,
   },
-  { id: "status", name: "Status", text: (row) => row.status, draw: (row) => <Health status={row.status} />, sortable: true, width: 140 },
-  { id: "powerState", name: "Power state", text: (row) => row.powerState, draw: (row) => <PowerState state={row.powerState ?? undefined} />, sortable: true, width: 140 },
+  {
+    id: "status",
+    name: "Status",
+    text: (row) => row.status,
+    draw: (row) => <Health status={row.status} />,
+    sortable: true,
+    width: 140,
+  },
+  {
+    id: "powerState",
+    name: "Power state",
+    text: (row) => row.powerState,
+    draw: (row) => <PowerState state={row.powerState ?? undefined} />,
+    sortable: true,
+    width: 140,
+  },
   { id: "typeName", name: "Type", text: (row) => row.typeName, sortable: true, width: 180 },
   { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 150 },
   { id: "siteName", name: "Site", text: (row) => row.siteName, sortable: true, width: 130 },
@@ -40,8 +49,22 @@ const COLUMNS: readonly Column<Device>[] = [
   { id: "resourceGroup", name: "Group", text: (row) => row.resourceGroup, sortable: true, width: 150 },
   { id: "subscriptionName", name: "Subscription", text: (row) => row.subscriptionName, sortable: true, width: 190 },
   { id: "tenantName", name: "Tenant", text: (row) => row.tenantName, sortable: true, width: 150 },
-  { id: "statusSince", name: "Status since", text: (row) => row.statusSince, draw: (row) => <Time value={row.statusSince} none="" />, sortable: true, width: 140 },
-  { id: "lastRefreshed", name: "Refreshed", text: (row) => row.lastRefreshed, draw: (row) => <Time value={row.lastRefreshed} />, sortable: true, width: 140 },
+  {
+    id: "statusSince",
+    name: "Status since",
+    text: (row) => row.statusSince,
+    draw: (row) => <Time value={row.statusSince} none="" />,
+    sortable: true,
+    width: 140,
+  },
+  {
+    id: "lastRefreshed",
+    name: "Refreshed",
+    text: (row) => row.lastRefreshed,
+    draw: (row) => <Time value={row.lastRefreshed} />,
+    sortable: true,
+    width: 140,
+  },
 ];
 const STATUSES = ["available", "unavailable", "degraded", "unknown", "notReported"];
 
@@ -62,26 +85,43 @@ export default function DevicesPage() {
         staleTime: 60_000,
       });
     return [
-      { kind: "values", param: "status", label: "Status", options: STATUSES.map((value) => ({ value, label: healthName(value) })) },
+      {
+        kind: "values",
+        param: "status",
+        label: "Status",
+        options: STATUSES.map((value) => ({ value, label: healthName(value) })),
+      },
       {
         kind: "values",
         param: "type",
         label: "Type",
-        options: async () => ((await summary())?.byType ?? []).map((one) => ({ value: one.type, label: one.typeName, count: one.count })),
+        options: async () =>
+          ((await summary())?.byType ?? []).map((one) => ({ value: one.type, label: one.typeName, count: one.count })),
       },
       {
         kind: "values",
         param: "clientName",
         label: "Client",
-        options: async () => ((await summary())?.byClient ?? []).map((one) => ({ value: one.clientName, label: one.clientName, count: one.total })),
+        options: async () =>
+          ((await summary())?.byClient ?? []).map((one) => ({
+            value: one.clientName,
+            label: one.clientName,
+            count: one.count,
+          })),
       },
     ];
   }, [api, queries]);
 
   const rowActions = useCallback(
     (row: Device): readonly RowAction[] => [
-      ...VERBS.map((verb) => verbAction(verb, row, mayAct, () => setAsked({ verb, target: { kind: "one", id: row.id, name: row.name } }))),
-      { label: "Open in the Azure portal", icon: <OpenRegular />, run: () => void window.open(row.portalUrl, "_blank", "noopener") },
+      ...VERBS.map((verb) =>
+        verbAction(verb, row, mayAct, () => setAsked({ verb, target: { kind: "one", id: row.id, name: row.name } })),
+      ),
+      {
+        label: "Open in the Azure portal",
+        icon: <OpenRegular />,
+        run: () => void window.open(row.portalUrl, "_blank", "noopener"),
+      },
     ],
     [mayAct],
   );
@@ -109,7 +149,16 @@ export default function DevicesPage() {
   );
 
   return (
-    <PageFrame title="Cloud devices" aside={refreshed !== undefined && <>Last refreshed <Time value={refreshed} /></>}>
+    <PageFrame
+      title="Cloud devices"
+      aside={
+        refreshed !== undefined && (
+          <>
+            Last refreshed <Time value={refreshed} />
+          </>
+        )
+      }
+    >
       <Table
         name="devices"
         label="cloud devices"
