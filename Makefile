@@ -39,7 +39,7 @@ portal/dist/index.html: portal/src/api/schema.d.ts portal/index.html portal/vite
 
 portal: setup portal/dist/index.html ## Build the portal into portal/dist
 
-demo: portal the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
+demo: portal ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
 tour: setup ## Walk through the main job on the running demo (in a second terminal)
