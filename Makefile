@@ -7,7 +7,7 @@ CODE := $(wildcard function_app.py functions shared sandbox tests bench)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour sandbox portal test test-clients lint format bench lock clean
+.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ portal/dist/index.html: portal/src/api/schema.d.ts portal/index.html portal/vite
 
 portal: setup portal/dist/index.html ## Build the portal into portal/dist
 
+screenshots: portal ## Write a picture of every page of the portal, light and dark, desktop and phone, into .run/screenshots
+	@$(BIN)/python -m sandbox.screenshots $(ARGS)
+
 demo: portal ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
@@ -66,7 +69,7 @@ format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend wh
 	$(BIN)/ruff check --fix .
 	@$(BIN)/npm run --silent --prefix portal format
 
-bench: setup ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries and 1,000 restarts with kills (ARGS=latency: one part); writes JSON
+bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
