@@ -89,7 +89,6 @@ async def _drawn(page: Page) -> None:
 
 async def run(folder: Path, base: int) -> None:
     """Start the demo, take the pictures, stop it."""
-    folder.mkdir(parents=True, exist_ok=True)
     demo = await running(base)
     try:
         taken = await pictures(f"http://localhost:{base + 21}", folder)
@@ -105,6 +104,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".run", "screenshots"))
     parser.add_argument("--port-base", type=int, default=27400)
     arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     asyncio.run(run(arguments.folder, arguments.port_base))
 
 
