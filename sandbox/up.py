@@ -31,7 +31,9 @@ STOP_SECONDS = 12.0
 KEPT_LINES = 20
 PR_SET_PDEATHSIG = 1
 HIGHEST_BASE = 65_500
-COLOURS = {"azurite": 36, "sandbox": 35, "host": 32, "demo": 33}
+PORTAL = Path("portal", "dist")
+"""Where `make portal` puts the built portal, below the project's folder."""
+COLOURS = {"azurite": 36, "sandbox": 35, "host": 32, "portal": 34, "demo": 33}
 
 
 class FailedError(Exception):
@@ -47,17 +49,18 @@ class Ports:
     queue: int = 10001
     table: int = 10002
     host: int = 7071
+    portal: int = 4280
     tls: int = 5
 
     @classmethod
     def above(cls, base: int) -> Ports:
-        """A set of its own, so that several systems can run side by side: `base` to `base` + 20."""
-        return cls(sandbox=base, blob=base + 10, queue=base + 11, table=base + 12, host=base + 20)
+        """A set of its own, so that several systems can run side by side: `base` to `base` + 21."""
+        return cls(sandbox=base, blob=base + 10, queue=base + 11, table=base + 12, host=base + 20, portal=base + 21)
 
     def used(self, *, host: bool) -> list[int]:
         """Every port that must be free."""
         ports = [*range(self.sandbox, self.sandbox + self.tls + 1), self.blob, self.queue, self.table]
-        return [*ports, self.host] if host else ports
+        return [*ports, self.host, self.portal] if host else ports
 
 
 @dataclass
@@ -92,6 +95,12 @@ class System:
     def host_url(self) -> str:
         """The Functions host."""
         return f"http://localhost:{self.ports.host}"
+
+    @property
+    def portal_url(self) -> str | None:
+        """The portal; None where it is not built."""
+        built = (self.directory / PORTAL / "index.html").is_file()
+        return f"http://localhost:{self.ports.portal}" if built else None
 
     async def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> Child:
         """Start a child in a session of its own, so that Ctrl-C reaches only this process, and follow its output."""
@@ -232,6 +241,21 @@ async def start_host(system: System, client: httpx.AsyncClient, settings: Mappin
     await system.ready(child, answers)
 
 
+async def start_portal(system: System, client: httpx.AsyncClient, url: str) -> None:
+    """Start what serves the built portal."""
+    command = [sys.executable, "-m", "sandbox.static_web_apps", "--port", str(system.ports.portal)]
+    command += ["--folder", str(system.directory / PORTAL), "--api", f"{system.host_url}/api"]
+    command += ["--sign-in", f"http://localhost:{system.ports.sandbox}"]
+    child = await system.start("portal", command, os.environ)
+
+    async def answers() -> bool:
+        with contextlib.suppress(httpx.TransportError):
+            return (await client.get(url)).is_success
+        return False
+
+    await system.ready(child, answers)
+
+
 async def seed(system: System) -> None:
     """Make a living system of it: sandbox/demo.py connects, syncs, maps, polls, and goes on polling."""
     urls = ["--api", f"{system.host_url}/api", "--control", system.control]
@@ -249,6 +273,7 @@ def summary(system: System, world: Mapping[str, Any], *, host: bool, written: Pa
     tour = f' ARGS="{base}"' if base else ""
     lines = ["", f"  {world['partner']['name']} and {len(world['tenants'])} client tenants, on this machine:", ""]
     if host:
+        lines += [f"    Portal     {system.portal_url or 'not built; make portal'}"]
         lines += [
             f"    API        {system.host_url}/api   (its documentation: {system.host_url}/api/docs)",
             f"    Functions  {system.host_url}/admin/functions",
@@ -316,12 +341,15 @@ async def _start(system: System, arguments: argparse.Namespace, *, with_host: bo
         storage = await start_storage(system)
         scenario = "default" if arguments.world == "empty" else arguments.world
         world = await start_sandbox(system, client, scenario)
-        settings = QUICK | app_settings(world, storage, system.host_url, system.state / "ca.pem")
+        authority, portal = system.state / "ca.pem", system.portal_url
+        settings = QUICK | app_settings(world, storage, system.host_url, authority, portal_url=portal)
         folder = system.directory if arguments.only_sandbox else system.state
         written = folder / "local.settings.json"
         write_local_settings(written, settings, system.ports.host)
         if with_host:
             await start_host(system, client, settings, arguments.composition)
+            if portal is not None:
+                await start_portal(system, client, portal)
             if arguments.world != "empty" and not arguments.no_seed:
                 await seed(system)
     return summary(system, world, host=with_host, written=written)

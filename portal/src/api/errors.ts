@@ -1,0 +1,56 @@
+/** An answer of the API that is not a success, or none at all. */
+export class ApiError extends Error {
+  constructor(
+    /** HTTP status; 0 when nothing answered. */
+    readonly status: number,
+    /** The API's code, such as `confirmationRequired`. */
+    readonly code: string,
+    message: string,
+    readonly details: readonly ErrorDetail[] = [],
+    readonly requestId: string = "",
+    /** Seconds to wait before the next try, where the API says so. */
+    readonly retryAfter?: number,
+  ) {
+    super(message);
+    this.name = "ApiError";
+  }
+
+  /** What to do next, in one sentence. */
+  get wayOn(): string {
+    if (this.status === 0) return "Look at your network, then try again.";
+    if (this.status === 401) return "Sign in again; you come back to this page.";
+    if (this.status === 403) return "Ask an administrator of Tenantry for the permission.";
+    if (this.status === 404) return "It may have been removed, or is in a site that you do not see.";
+    if (this.status === 409) return "Read it again, then decide.";
+    if (this.status === 412) return "Somebody else changed it. Read it again, then repeat your change.";
+    if (this.status === 429) return `Wait ${this.retryAfter ?? 30} seconds, then try again.`;
+    if (this.status >= 500) return "Try again; if it stays, give your administrator the request id.";
+    return "";
+  }
+}
+
+export interface ErrorDetail {
+  code?: string;
+  message?: string;
+  target?: string;
+}
+
+/** The error that an answer tells of. Never throws: an answer of a proxy has another shape. */
+export async function errorOf(answer: Response): Promise<ApiError> {
+  const wait = Number(answer.headers.get("Retry-After")) || undefined;
+  const id = answer.headers.get("x-ms-client-request-id") ?? "";
+  try {
+    const { error } = (await answer.clone().json()) as {
+      error: { code: string; message: string; details?: ErrorDetail[]; requestId?: string };
+    };
+    return new ApiError(answer.status, error.code, error.message, error.details ?? [], error.requestId ?? id, wait);
+  } catch {
+    return new ApiError(answer.status, "httpError", `The API answered with status ${answer.status}.`, [], id, wait);
+  }
+}
+
+/** Any thrown thing as an ApiError. */
+export function asApiError(thrown: unknown): ApiError {
+  if (thrown instanceof ApiError) return thrown;
+  return new ApiError(0, "noAnswer", "Tenantry's API does not answer.");
+}

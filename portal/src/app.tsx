@@ -1,0 +1,55 @@
+import { lazy, type ReactNode, Suspense, useState } from "react";
+import { createBrowserRouter, RouterProvider } from "react-router";
+import { useSession } from "./session";
+import { Crash } from "./shell/Crash";
+import { Home } from "./shell/Home";
+import { NotFound } from "./shell/NotFound";
+import { PAGES } from "./shell/pages";
+import { Shell } from "./shell/Shell";
+import { Denied } from "./ui/Denied";
+import { Loading } from "./ui/Loading";
+
+const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
+
+/** A page that needs one of these permissions; who has none is told which. */
+function Guarded({ permissions, children }: { permissions: readonly string[]; children: ReactNode }) {
+  const { can } = useSession();
+  if (permissions.length > 0 && !can(...permissions)) return <Denied permissions={permissions} />;
+  return <Suspense fallback={<Loading label="Loading the page" />}>{children}</Suspense>;
+}
+
+// Made when somebody is signed in: before that, the address is the sign-in's.
+function createRouter() {
+  return createBrowserRouter([
+    {
+      element: <Shell />,
+      errorElement: <Crash />,
+      children: [
+        { index: true, element: <Home /> },
+        ...PAGES.map(({ path, permissions, Page }) => ({
+          path,
+          element: (
+            <Guarded permissions={permissions}>
+              <Page />
+            </Guarded>
+          ),
+        })),
+        {
+          path: "devices/:deviceId",
+          element: (
+            <Guarded permissions={["CloudDevices.Read"]}>
+              <DevicePage />
+            </Guarded>
+          ),
+        },
+        { path: "*", element: <NotFound /> },
+      ],
+    },
+  ]);
+}
+
+/** The portal of a signed-in person. */
+export function App() {
+  const [router] = useState(createRouter);
+  return <RouterProvider router={router} />;
+}

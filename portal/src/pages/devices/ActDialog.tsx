@@ -1,0 +1,149 @@
+/** Asking for an action on one device or many: what will happen, why it is done, and what came of it. */
+import {
+  Button,
+  Checkbox,
+  Dialog,
+  DialogActions,
+  DialogBody,
+  DialogContent,
+  DialogSurface,
+  DialogTitle,
+  MessageBar,
+  MessageBarBody,
+  makeStyles,
+  tokens,
+} from "@fluentui/react-components";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { newKey } from "../../api/client";
+import { ApiError } from "../../api/errors";
+import { useSession } from "../../session";
+import type { Filters } from "../../table/model";
+import { Failure } from "../../ui/Failure";
+import { Loading } from "../../ui/Loading";
+import { type Operation, OperationProgress } from "../../ui/OperationProgress";
+import { given, NO_REASON, Why } from "../../ui/Why";
+import { VERB_NAMES, type Verb } from "./actions";
+
+const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
+
+/** One device, or several by their ids, or all that match a filter. */
+export type Target =
+  | { kind: "one"; id: string; name: string }
+  | { kind: "some"; ids: readonly string[] }
+  | { kind: "matching"; filters: Filters; count: number };
+
+export function ActDialog({ verb, target, close }: { verb: Verb; target: Target; close: () => void }) {
+  const styles = useStyles();
+  const { api } = useSession();
+  const queries = useQueryClient();
+  const [why, setWhy] = useState(NO_REASON);
+  const [confirmed, setConfirmed] = useState(false);
+  const [key, setKey] = useState(newKey);
+  const one = target.kind === "one" ? target : undefined;
+  const offers = useQuery({
+    queryKey: ["actions", one?.id],
+    queryFn: async ({ signal }) => {
+      const path = { device_id: one?.id ?? "" };
+      return (await api.GET("/api/devices/{device_id}/actions", { params: { path }, signal })).data;
+    },
+    enabled: one !== undefined,
+    staleTime: 0,
+    gcTime: 0,
+  });
+  const offer = offers.data?.value.find((each) => each.action === verb);
+  const act = useMutation({
+    mutationFn: async () => {
+      const body = { ...given(why), ...(confirmed && { confirm: true }) };
+      const header = { "Idempotency-Key": key };
+      if (one) {
+        const path = { device_id: one.id, verb };
+        const call = { params: { path, header } as { path: typeof path }, body };
+        return (await api.POST("/api/devices/{device_id}/actions/{verb}", call)).data as Operation;
+      }
+      const which =
+        target.kind === "some"
+          ? { deviceIds: [...target.ids] }
+          : { filter: filterOf((target as { filters: Filters }).filters) };
+      const call = { params: { header } as object, body: { ...body, ...which, action: verb } };
+      return (await api.POST("/api/actions", call)).data as Operation;
+    },
+    // Another body is another request.
+    onError: () => setKey(newKey()),
+    onSuccess: () => void queries.invalidateQueries({ queryKey: ["list"] }),
+  });
+  const label = offer?.label ?? VERB_NAMES[verb];
+  const title = `${label} ${nounOf(target)}`;
+  const marked =
+    offer?.needsConfirmation === true || (act.error instanceof ApiError && act.error.code === "confirmationRequired");
+  const possible = target.kind !== "one" || offer?.available === true;
+  return (
+    <Dialog open onOpenChange={(_, data) => !data.open && close()}>
+      <DialogSurface>
+        <DialogBody>
+          <DialogTitle>{title}</DialogTitle>
+          <DialogContent className={styles.content}>
+            {act.data ? (
+              <OperationProgress id={act.data.id} noun={`${label} of ${nounOf(target)}`} />
+            ) : (
+              <>
+                {one && offers.isPending && <Loading label="Reading its state from Azure" />}
+                {offers.error && <Failure error={offers.error} retry={() => void offers.refetch()} />}
+                {offer && !offer.available && (
+                  <MessageBar intent="warning" layout="multiline">
+                    <MessageBarBody>{offer.reason}</MessageBarBody>
+                  </MessageBar>
+                )}
+                {offer?.available && <div>{offer.effect}</div>}
+                {target.kind !== "one" && (
+                  <div>
+                    Each device is looked at again just before it is acted on. One that cannot do it, or is there
+                    already, is told as a failed item; the others go on.
+                  </div>
+                )}
+                {possible && (
+                  <>
+                    <Why value={why} onChange={setWhy} />
+                    {marked && (
+                      <Checkbox
+                        checked={confirmed}
+                        onChange={(_, data) => setConfirmed(data.checked === true)}
+                        label={offer?.confirmation ?? "Yes, I know what this does."}
+                      />
+                    )}
+                  </>
+                )}
+                {act.error && <Failure error={act.error} />}
+              </>
+            )}
+          </DialogContent>
+          <DialogActions>
+            <Button onClick={close}>{act.data ? "Close" : "Cancel"}</Button>
+            {!act.data && (
+              <Button
+                appearance="primary"
+                disabled={!possible || act.isPending || (marked && !confirmed)}
+                onClick={() => act.mutate()}
+              >
+                {label}
+              </Button>
+            )}
+          </DialogActions>
+        </DialogBody>
+      </DialogSurface>
+    </Dialog>
+  );
+}
+
+function nounOf(target: Target): string {
+  if (target.kind === "one") return target.name;
+  const count = target.kind === "some" ? target.ids.length : target.count;
+  return count === 1 ? "1 device" : `${count.toLocaleString()} devices`;
+}
+
+/** The filters of the list as the body of an action takes them. */
+function filterOf(filters: Filters): Record<string, string | string[]> {
+  return Object.fromEntries(
+    Object.entries(filters).map(([name, values]) => [name, name === "search" ? (values[0] ?? "") : [...values]]),
+  );
+}

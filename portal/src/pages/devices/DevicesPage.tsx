@@ -1,0 +1,199 @@
+/** Every client's Azure resources: what they are, how they are, and what can be done with them. */
+import { OpenRegular } from "@fluentui/react-icons";
+import { useQueryClient } from "@tanstack/react-query";
+import { useCallback, useMemo, useState } from "react";
+import { useSession } from "../../session";
+import type { Column, Filter, RowAction, RowOf, Selection } from "../../table/model";
+import type { Loaded } from "../../table/rows";
+import type { TableState } from "../../table/state";
+import { Table } from "../../table/Table";
+import { AppLink } from "../../ui/AppLink";
+import { PageFrame } from "../../ui/PageFrame";
+import { Health, healthName, PowerState } from "../../ui/status";
+import { Time } from "../../ui/time";
+import { ActDialog, type Target } from "./ActDialog";
+import { VERB_ICONS, VERB_NAMES, VERBS, type Verb } from "./actions";
+import { ExportDialog } from "./ExportDialog";
+
+type Device = RowOf<"/api/devices">;
+
+const COLUMNS: readonly Column<Device>[] = [
+  {
+    id: "name",
+    name: "Name",
+    text: (row) => row.name,
+    draw: (row) => <AppLink to={`/devices/${row.id}`}>{row.name}</AppLink>,
+    sortable: true,
+    width: 220,
+  },
+  {
+    id: "status",
+    name: "Status",
+    text: (row) => row.status,
+    draw: (row) => <Health status={row.status} />,
+    sortable: true,
+    width: 140,
+  },
+  {
+    id: "powerState",
+    name: "Power state",
+    text: (row) => row.powerState,
+    draw: (row) => <PowerState state={row.powerState ?? undefined} />,
+    sortable: true,
+    width: 140,
+  },
+  { id: "typeName", name: "Type", text: (row) => row.typeName, sortable: true, width: 180 },
+  { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 150 },
+  { id: "siteName", name: "Site", text: (row) => row.siteName, sortable: true, width: 130 },
+  { id: "region", name: "Region", text: (row) => row.region, sortable: true, width: 130 },
+  { id: "resourceGroup", name: "Group", text: (row) => row.resourceGroup, sortable: true, width: 150 },
+  { id: "subscriptionName", name: "Subscription", text: (row) => row.subscriptionName, sortable: true, width: 190 },
+  { id: "tenantName", name: "Tenant", text: (row) => row.tenantName, sortable: true, width: 150 },
+  {
+    id: "statusSince",
+    name: "Status since",
+    text: (row) => row.statusSince,
+    draw: (row) => <Time value={row.statusSince} none="" />,
+    sortable: true,
+    width: 140,
+  },
+  {
+    id: "lastRefreshed",
+    name: "Refreshed",
+    text: (row) => row.lastRefreshed,
+    draw: (row) => <Time value={row.lastRefreshed} />,
+    sortable: true,
+    width: 140,
+  },
+];
+const STATUSES = ["available", "unavailable", "degraded", "unknown", "notReported"];
+
+export default function DevicesPage() {
+  const { api, can } = useSession();
+  const queries = useQueryClient();
+  const [asked, setAsked] = useState<{ verb: Verb; target: Target }>();
+  const [exporting, setExporting] = useState<TableState>();
+  const [refreshed, setRefreshed] = useState<string | null>();
+  const onLoaded = useCallback((page: Loaded<Device>) => setRefreshed(page.lastRefreshed ?? null), []);
+  const mayAct = can("CloudDevices.Update");
+
+  const filters = useMemo<readonly Filter[]>(() => {
+    const summary = () =>
+      queries.fetchQuery({
+        queryKey: ["devices", "summary"],
+        queryFn: async () => (await api.GET("/api/devices/summary")).data,
+        staleTime: 60_000,
+      });
+    return [
+      {
+        kind: "values",
+        param: "status",
+        label: "Status",
+        options: STATUSES.map((value) => ({ value, label: healthName(value) })),
+      },
+      {
+        kind: "values",
+        param: "type",
+        label: "Type",
+        options: async () =>
+          ((await summary())?.byType ?? []).map((one) => ({ value: one.type, label: one.typeName, count: one.count })),
+      },
+      {
+        kind: "values",
+        param: "clientName",
+        label: "Client",
+        options: async () =>
+          ((await summary())?.byClient ?? []).map((one) => ({
+            value: one.clientName,
+            label: one.clientName,
+            count: one.count,
+          })),
+      },
+    ];
+  }, [api, queries]);
+
+  const rowActions = useCallback(
+    (row: Device): readonly RowAction[] => [
+      ...VERBS.map((verb) =>
+        verbAction(verb, row, mayAct, () => setAsked({ verb, target: { kind: "one", id: row.id, name: row.name } })),
+      ),
+      {
+        label: "Open in the Azure portal",
+        icon: <OpenRegular />,
+        run: () => void window.open(row.portalUrl, "_blank", "noopener"),
+      },
+    ],
+    [mayAct],
+  );
+  const bulkActions = useCallback(
+    (selection: Selection, state: TableState): readonly RowAction[] =>
+      VERBS.map((verb) => {
+        const Icon = VERB_ICONS[verb];
+        const target: Target =
+          selection.kind === "rows"
+            ? { kind: "some", ids: [...selection.ids] }
+            : { kind: "matching", filters: state.filters, count: selection.count };
+        const unfiltered = target.kind === "matching" && Object.keys(target.filters).length === 0;
+        return {
+          label: VERB_NAMES[verb],
+          icon: <Icon />,
+          disabled: !mayAct
+            ? "You may look only: acting needs the role CloudDevices.Update."
+            : unfiltered
+              ? "Set a filter first: an action on everything is never meant."
+              : undefined,
+          run: () => setAsked({ verb, target }),
+        };
+      }),
+    [mayAct],
+  );
+
+  return (
+    <PageFrame
+      title="Cloud devices"
+      aside={
+        refreshed !== undefined && (
+          <>
+            Last refreshed <Time value={refreshed} />
+          </>
+        )
+      }
+    >
+      <Table
+        name="devices"
+        label="cloud devices"
+        path="/api/devices"
+        columns={COLUMNS}
+        id={idOf}
+        filters={filters}
+        search="Search names and groups"
+        sort={{ column: "name", descending: false }}
+        rowActions={rowActions}
+        bulkActions={bulkActions}
+        selectAll
+        onExport={setExporting}
+        onLoaded={onLoaded}
+        empty={{
+          title: "There are no devices yet",
+          text: "Devices come from the Azure subscriptions of the tenants that your sites stand for. An administrator maps them under Setup.",
+        }}
+      />
+      {asked && <ActDialog verb={asked.verb} target={asked.target} close={() => setAsked(undefined)} />}
+      {exporting && <ExportDialog filters={exporting.filters} close={() => setExporting(undefined)} />}
+    </PageFrame>
+  );
+}
+
+const idOf = (row: Device) => row.id;
+
+function verbAction(verb: Verb, row: Device, mayAct: boolean, run: () => void): RowAction {
+  const Icon = VERB_ICONS[verb];
+  const disabled = !mayAct
+    ? "You may look only: acting needs the role CloudDevices.Update."
+    : row.actions.includes(verb)
+      ? undefined
+      : row.actions.length === 0
+        ? `A ${row.typeName.toLowerCase()} has no such action.`
+        : `Not for a ${row.typeName.toLowerCase()}${row.powerState ? ` that is ${row.powerState}` : ""}.`;
+  return { label: VERB_NAMES[verb], icon: <Icon />, disabled, run };
+}

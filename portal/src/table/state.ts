@@ -1,0 +1,91 @@
+/** Filters and sort of a table live in the address, so that a link or a reload shows the same; the rest is remembered. */
+import { useCallback, useMemo, useState } from "react";
+import { useSearchParams } from "react-router";
+import { usePreference } from "../ui/preferences";
+import type { Filter, Filters, Sort } from "./model";
+
+export const PAGE_SIZES = [25, 50, 100, 250] as const;
+const SORT = "sort";
+
+export interface TableState {
+  filters: Filters;
+  sort: Sort | undefined;
+  size: number;
+  /** Opaque positions of the pages before this one, and of this one; the first page has none. */
+  trail: readonly string[];
+  setFilter: (param: string, values: readonly string[]) => void;
+  reset: () => void;
+  setSort: (sort: Sort | undefined) => void;
+  setSize: (size: number) => void;
+  forward: (token: string) => void;
+  back: () => void;
+}
+
+/** Parameters of the address that belong to filters. */
+function paramsOf(filters: readonly Filter[], searchable: boolean): string[] {
+  const named = filters.flatMap((one) =>
+    one.kind === "values" ? [one.param] : one.to ? [one.from, one.to] : [one.from],
+  );
+  return searchable ? [...named, "search"] : named;
+}
+
+/** The state of the table called `name`. */
+export function useTableState(name: string, filters: readonly Filter[], searchable: boolean, usual?: Sort): TableState {
+  const [query, setQuery] = useSearchParams();
+  const [size, rememberSize] = usePreference<number>(`table.${name}.size`, 50);
+  const [position, setPosition] = useState<{ of: string; trail: readonly string[] }>({ of: "", trail: [] });
+  const params = useMemo(() => paramsOf(filters, searchable), [filters, searchable]);
+  const address = query.toString();
+  const known = useMemo(() => {
+    const found = new URLSearchParams(address);
+    return Object.fromEntries(params.map((one) => [one, found.getAll(one)]).filter(([, values]) => values?.length));
+  }, [address, params]);
+  const text = query.get(SORT);
+  const sort = useMemo(() => (text ? sortOf(text) : usual), [text, usual]);
+  // A page is a place in one order of one list: any change of these begins at the first page.
+  const list = `${address} ${size}`;
+  const trail = position.of === list ? position.trail : [];
+
+  const change = useCallback(
+    (edit: (next: URLSearchParams) => void) =>
+      setQuery(
+        (before) => {
+          const next = new URLSearchParams(before);
+          edit(next);
+          return next;
+        },
+        { replace: true },
+      ),
+    [setQuery],
+  );
+  return {
+    filters: known as Filters,
+    sort,
+    size,
+    trail,
+    setFilter: useCallback(
+      (param, values) =>
+        change((next) => {
+          next.delete(param);
+          for (const value of values) if (value) next.append(param, value);
+        }),
+      [change],
+    ),
+    reset: useCallback(() => change((next) => params.forEach((one) => void next.delete(one))), [change, params]),
+    setSort: useCallback(
+      (wanted) =>
+        change((next) => {
+          if (wanted) next.set(SORT, wanted.descending ? `-${wanted.column}` : wanted.column);
+          else next.delete(SORT);
+        }),
+      [change],
+    ),
+    setSize: rememberSize,
+    forward: (token) => setPosition({ of: list, trail: [...trail, token] }),
+    back: () => setPosition({ of: list, trail: trail.slice(0, -1) }),
+  };
+}
+
+function sortOf(text: string): Sort {
+  return { column: text.replace(/^-/, ""), descending: text.startsWith("-") };
+}

@@ -1,0 +1,48 @@
+import {
+  Button,
+  MessageBar,
+  MessageBarActions,
+  MessageBarBody,
+  MessageBarTitle,
+  makeStyles,
+  tokens,
+} from "@fluentui/react-components";
+import { ApiError } from "../api/errors";
+
+const useStyles = makeStyles({
+  whole: { maxWidth: "48rem", margin: "15vh auto 0", padding: tokens.spacingHorizontalL },
+  id: { color: tokens.colorNeutralForeground3, fontFamily: tokens.fontFamilyMonospace, overflowWrap: "anywhere" },
+  list: { margin: `${tokens.spacingVerticalXS} 0 0`, paddingLeft: tokens.spacingHorizontalXL },
+});
+
+/** What went wrong and what to do about it. `retry` is offered as a button. */
+export function Failure({ error, retry, whole = false }: { error: Error; retry?: () => void; whole?: boolean }) {
+  const styles = useStyles();
+  const known = error instanceof ApiError ? error : undefined;
+  return (
+    <div className={whole ? styles.whole : undefined} role="alert">
+      <MessageBar intent="error" layout="multiline">
+        <MessageBarBody>
+          <MessageBarTitle>{error.message}</MessageBarTitle>
+          {known?.wayOn}
+          {known && known.details.length > 0 && (
+            <ul className={styles.list}>
+              {known.details.slice(0, 10).map((detail) => (
+                <li key={`${detail.target}${detail.message}`}>
+                  {detail.target && detail.code !== "unknownParameter" ? `${detail.target}: ` : ""}
+                  {detail.message}
+                </li>
+              ))}
+            </ul>
+          )}
+          {known?.requestId && <div className={styles.id}>Request {known.requestId}</div>}
+        </MessageBarBody>
+        {retry && (
+          <MessageBarActions>
+            <Button onClick={retry}>Try again</Button>
+          </MessageBarActions>
+        )}
+      </MessageBar>
+    </div>
+  );
+}
