@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from fastapi import Header, Path, Query, Request, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
@@ -13,7 +14,7 @@ from shared import hints
 from shared.access import ADMIN
 from shared.errors import UnsupportedMediaType
 from shared.hints import parse, sources
-from shared.hints.sources import SourceKind
+from shared.hints.sources import EventSourceView, SourceKind
 
 area = Area("events")
 PROOF = "an event source's secret in its URL, or an Entra token of Microsoft's application with its role of this API"
@@ -44,6 +45,12 @@ class NewSource(Acting):
         list[Annotated[str, Field(pattern=GUID)]] | None,
         Field(min_length=1, max_length=100, description="Whose subscriptions it may speak of. None: any."),
     ] = None
+
+
+class NewEventSource(EventSourceView, TypedDict):
+    """A source that was just made. `url` holds its secret, and is not in a repeated answer."""
+
+    url: NotRequired[str]
 
 
 async def _prove(app: AppDep, request: Request, kind: SourceKind, source: str, sig: str) -> sources.Sender:
@@ -105,7 +112,7 @@ async def allow_event_grid(
 
 
 @area.get("/event-sources", permission=ADMIN)
-async def list_event_sources(app: AppDep, page: PageDep) -> Page[dict[str, Any]]:
+async def list_event_sources(app: AppDep, page: PageDep) -> Page[EventSourceView]:
     """What may send events with a secret, and when each was last heard of; never the secret."""
     return page.of(
         await sources.every(app),
@@ -119,7 +126,7 @@ async def list_event_sources(app: AppDep, page: PageDep) -> Page[dict[str, Any]]
 @area.post("/event-sources", permission=ADMIN, status_code=201, idempotent=True, shown_once=("url",))
 async def create_event_source(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSource
-) -> dict[str, Any]:
+) -> NewEventSource:
     """Make one. `url` is what to give to Azure: it holds the secret, and is shown in this answer only."""
     stored, url = await sources.create(
         app,
@@ -137,7 +144,7 @@ async def create_event_source(
 
 
 @area.get("/event-sources/{source_id}", permission=ADMIN)
-async def read_event_source(app: AppDep, response: Response, source_id: SourceId) -> dict[str, Any]:
+async def read_event_source(app: AppDep, response: Response, source_id: SourceId) -> EventSourceView:
     """One source; never its secret."""
     source = await sources.get(app, source_id)
     response.headers["ETag"] = str(source.etag)
