@@ -4,11 +4,12 @@ import { useSession } from "./session";
 import { Crash } from "./shell/Crash";
 import { Home } from "./shell/Home";
 import { NotFound } from "./shell/NotFound";
-import { PAGES } from "./shell/pages";
+import { OPERATION_READERS, PAGES } from "./shell/pages";
 import { Shell } from "./shell/Shell";
 import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
+const OperationPage = lazy(() => import("./pages/operations/OperationPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
@@ -37,6 +38,14 @@ const router = createBrowserRouter([
         element: (
           <Guarded permissions={["CloudDevices.Read"]}>
             <DevicePage />
+          </Guarded>
+        ),
+      },
+      {
+        path: "operations/:operationId",
+        element: (
+          <Guarded permissions={OPERATION_READERS}>
+            <OperationPage />
           </Guarded>
         ),
       },
