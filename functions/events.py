@@ -47,6 +47,20 @@ class NewSource(Acting):
     ] = None
 
 
+class HeardEvents(TypedDict):
+    """What became of them: subscriptions that are read now, events passed over, subscriptions unknown."""
+
+    subscriptions: int
+    ignored: int
+    unknown: int
+
+
+class Validation(TypedDict):
+    """The code that Event Grid wants back."""
+
+    validationResponse: str
+
+
 class NewEventSource(EventSourceView, TypedDict):
     """A source that was just made. `url` holds its secret, and is not in a repeated answer."""
 
@@ -65,21 +79,23 @@ async def _document(request: Request, media: tuple[str, ...]) -> Any:
     return parse.document(await request.body())
 
 
-async def _hear(app: AppDep, sender: sources.Sender, parsed: parse.Parsed) -> dict[str, Any]:
+async def _hear(app: AppDep, sender: sources.Sender, parsed: parse.Parsed) -> HeardEvents:
     heard = await hints.arrived(app, parsed, sender)
     await sources.note(app, sender)
     return {"subscriptions": heard.subscriptions, "ignored": heard.ignored, "unknown": heard.unknown}
 
 
 @area.post("/events/azure-monitor", anonymous=PROOF, extra=_any_json(*JSON_MEDIA))
-async def hear_azure_monitor(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> dict[str, Any]:
+async def hear_azure_monitor(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> HeardEvents:
     """An action group's alert in the common schema: the subscription it is about is read at once."""
     sender = await _prove(app, request, "azure-monitor", source, sig)
     return await _hear(app, sender, parse.azure_monitor(await _document(request, JSON_MEDIA)))
 
 
 @area.post("/events/event-grid", anonymous=PROOF, extra=_any_json(*GRID_MEDIA))
-async def hear_event_grid(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> dict[str, Any]:
+async def hear_event_grid(
+    app: AppDep, request: Request, source: Source = "", sig: Sig = ""
+) -> HeardEvents | Validation:
     """HealthResources events, in Event Grid's schema or as CloudEvents: their subscriptions are read at once.
 
     A SubscriptionValidationEvent is answered with its code.

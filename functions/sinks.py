@@ -14,7 +14,7 @@ from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import retiring
 from shared.errors import InvalidInput
 from shared.outbox import deliveries, sinks, trial, views
-from shared.outbox.deliveries import DeliveryView, Lag
+from shared.outbox.deliveries import DeliveryView, SinkLag
 from shared.outbox.records import State
 from shared.outbox.sinks import Sink, Wanted
 from shared.outbox.trial import SinkChoice, SinkTrial
@@ -67,7 +67,7 @@ class SinkBody(Acting):
 class SinkDetail(SinkView, TypedDict):
     """A sink, and what waits for it."""
 
-    delivery: Lag
+    delivery: SinkLag
 
 
 class SinkChoices(TypedDict):

@@ -99,7 +99,7 @@ async def _whole(app: App, rows: Sequence[Delivery]) -> list[Delivery]:
     return list(await asyncio.gather(*(whole(row) for row in rows)))
 
 
-class Lag(TypedDict):
+class SinkLag(TypedDict):
     """How a sink does; at most 10,000 are counted. `circuit`: open while nothing is sent after too many failures."""
 
     pending: int
@@ -110,7 +110,7 @@ class Lag(TypedDict):
     oldestPendingAt: NotRequired[datetime]
 
 
-async def lag(app: App, sink_id: str) -> Lag:
+async def lag(app: App, sink_id: str) -> SinkLag:
     """How a sink does. Times are UTC; at most COUNTED are counted."""
     now = app.clock.now()
     head = await app.tables.get(HEADS, sink_id, HEAD)
@@ -119,7 +119,7 @@ async def lag(app: App, sink_id: str) -> Lag:
         counts[row["state"]] += 1
         if row["state"] == "pending":
             oldest = oldest or row["RowKey"]
-    shown: Lag = {"pending": counts["pending"], "held": counts["held"], "circuit": "closed"}
+    shown: SinkLag = {"pending": counts["pending"], "held": counts["held"], "circuit": "closed"}
     if oldest:
         shown["oldestPendingAt"] = time_of(oldest)
     if head is not None:
