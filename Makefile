@@ -7,7 +7,7 @@ CODE := $(wildcard function_app.py functions shared sandbox tests bench)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour sandbox portal test test-clients lint format bench lock clean
+.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,9 @@ portal/dist/index.html: portal/src/api/schema.d.ts portal/index.html portal/vite
 
 portal: setup portal/dist/index.html ## Build the portal into portal/dist
 
+screenshots: portal ## Write a picture of every page of the portal, light and dark, desktop and phone, into .run/screenshots
+	@$(BIN)/python -m sandbox.screenshots $(ARGS)
+
 demo: portal ## Run the whole system on this machine (WORLD=empty: nothing connected yet; WORLD=outage; WORLD=actions; ARGS="--port-base 18400" moves the ports)
 	@exec $(BIN)/python -m sandbox.up --world $(WORLD) $(ARGS)
 
@@ -48,30 +51,33 @@ tour: setup ## Walk through the main job on the running demo (in a second termin
 sandbox: setup ## Run Azurite and the Microsoft cloud only, for `func start` beside it
 	@exec $(BIN)/python -m sandbox.up --only-sandbox --world $(WORLD) $(ARGS)
 
-test: setup ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows them)
+test: portal ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows them)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal --cov --cov-report=term-missing:skip-covered $(ARGS)
 
 test-clients: setup ## Drive the sandbox with the unmodified Azure CLI and Cloud Custodian
 	tests/clients/run.sh $(ARGS)
 
-lint: $(VENV)/.stamp ## Check style, types and import rules
+lint: $(VENV)/.stamp portal/src/api/schema.d.ts ## Check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
+	@$(BIN)/npm run --silent --prefix portal check
 
-format: $(VENV)/.stamp ## Format the code and mend what can be mended
+format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	@$(BIN)/npm run --silent --prefix portal format
 
-bench: setup ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries and 1,000 restarts with kills (ARGS=latency: one part); writes JSON
+bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade -c requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
 	$(BIN)/npm install --package-lock-only --ignore-scripts --loglevel=error
+	$(BIN)/npm update --prefix portal --package-lock-only --ignore-scripts --loglevel=error
 
 clean: ## Remove everything that was installed or made
-	rm -rf .venv .venv-* node_modules .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* local.settings.json
+	rm -rf .venv .venv-* node_modules portal/node_modules portal/dist portal/openapi.json portal/src/api/schema.d.ts .run .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* local.settings.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

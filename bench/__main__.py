@@ -3,7 +3,7 @@
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
 bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py,
-bench/deliveries.py and bench/bulk.py say what they measure.
+bench/deliveries.py, bench/bulk.py and bench/large_list.py say what they measure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import bulk, cycle, deliveries, latency, noise
+from bench import bulk, cycle, deliveries, large_list, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -192,12 +192,21 @@ def many_restarts(_: argparse.Namespace) -> list[str]:
     return bulk.failures(result)
 
 
+def large_list_in_a_browser(_: argparse.Namespace) -> list[str]:
+    """Look through 100,000 devices in the portal, print and write; gives which limits are passed."""
+    result = asyncio.run(large_list.measure())
+    print(large_list.table(result))
+    write(largeList=result)
+    return large_list.failures(result)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "noise": noisy_day,
     "cycles": cycles,
     "latency": from_event_to_ticket,
     "deliveries": with_faults_and_kills,
     "bulk": many_restarts,
+    "list": large_list_in_a_browser,
 }
 
 

@@ -87,7 +87,8 @@ class Stage:
 
     def settings(self) -> dict[str, str]:
         """The application's settings."""
-        return app_settings(self.world, self.storage, self.system.host_url, self.authority)
+        portal = self.system.portal_url
+        return app_settings(self.world, self.storage, self.system.host_url, self.authority, portal_url=portal)
 
     async def kill_host(self) -> None:
         """End the host as a crash does: nothing of it is finished, nothing told."""

@@ -297,7 +297,7 @@ STYLE = (
 
 def _page(title: str, body: str, status: int = 200) -> Reply:
     text = (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f"<style>{STYLE}</style><main><h1>{html.escape(title)}</h1>{body}</main></html>"
+        '<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style><main><h1>{html.escape(title)}</h1>{body}</main></html>"
     )
     return Reply(status=status, text=text, media_type="text/html; charset=utf-8")

@@ -193,7 +193,7 @@ def _landing(query: Mapping[str, str]) -> str:
 def _page(title: str, body: str) -> str:
     """A plain page; `body` is HTML."""
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><link rel="icon" href="data:,"><title>{title}</title>'
         "<style>body{font:16px system-ui,sans-serif;margin:2rem}td{padding:.2rem 1rem .2rem 0}</style>"
         f"<h1>{title}</h1>{body}</html>"
     )

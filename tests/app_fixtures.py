@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -67,17 +68,33 @@ async def azurite() -> AsyncIterator[str]:
         yield connection
 
 
-async def settings_for(url: str, azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> dict[str, str]:
+async def settings_for(
+    url: str, azurite: str, sandbox: Sandbox, control: httpx.AsyncClient, portal_url: str | None = None
+) -> dict[str, str]:
     """The application's settings against an Azurite and the sandbox, for a host at `url`."""
     world = (await control.get("/world")).json()
-    return {**app_settings(world, azurite, url, sandbox.state_dir / "ca.pem"), **QUICK}
+    return {**app_settings(world, azurite, url, sandbox.state_dir / "ca.pem", portal_url=portal_url), **QUICK}
+
+
+@pytest.fixture(scope="session")
+def portal_socket() -> Iterator[socket.socket]:
+    """Where the portal is served, or would be: the application must know its origin before it starts."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound
+
+
+@pytest.fixture(scope="session")
+def portal_url(portal_socket: socket.socket) -> str:
+    """The portal's origin."""
+    return f"http://localhost:{portal_socket.getsockname()[1]}"
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def host(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Host]:
+async def host(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient, portal_url: str) -> AsyncIterator[Host]:
     """The Functions host with function_app.py, schedules off; `host.url` says where."""
     running = Host(0, directory=ROOT)
-    running.use(await settings_for(running.url, azurite, sandbox, control))
+    running.use(await settings_for(running.url, azurite, sandbox, control, portal_url))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "serialize_response", wire.whole(routing.serialize_response))
         await running.start()

@@ -1,4 +1,4 @@
-import { lazy, type ReactNode, Suspense } from "react";
+import { lazy, type ReactNode, Suspense, useState } from "react";
 import { createBrowserRouter, RouterProvider } from "react-router";
 import { useSession } from "./session";
 import { Crash } from "./shell/Crash";
@@ -19,42 +19,46 @@ function Guarded({ permissions, children }: { permissions: readonly string[]; ch
   return <Suspense fallback={<Loading label="Loading the page" />}>{children}</Suspense>;
 }
 
-const router = createBrowserRouter([
-  {
-    element: <Shell />,
-    errorElement: <Crash />,
-    children: [
-      { index: true, element: <Home /> },
-      ...PAGES.map(({ path, permissions, Page }) => ({
-        path,
-        element: (
-          <Guarded permissions={permissions}>
-            <Page />
-          </Guarded>
-        ),
-      })),
-      {
-        path: "devices/:deviceId",
-        element: (
-          <Guarded permissions={["CloudDevices.Read"]}>
-            <DevicePage />
-          </Guarded>
-        ),
-      },
-      {
-        path: "operations/:operationId",
-        element: (
-          <Guarded permissions={OPERATION_READERS}>
-            <OperationPage />
-          </Guarded>
-        ),
-      },
-      { path: "*", element: <NotFound /> },
-    ],
-  },
-]);
+// Made when somebody is signed in: before that, the address is the sign-in's.
+function createRouter() {
+  return createBrowserRouter([
+    {
+      element: <Shell />,
+      errorElement: <Crash />,
+      children: [
+        { index: true, element: <Home /> },
+        ...PAGES.map(({ path, permissions, Page }) => ({
+          path,
+          element: (
+            <Guarded permissions={permissions}>
+              <Page />
+            </Guarded>
+          ),
+        })),
+        {
+          path: "devices/:deviceId",
+          element: (
+            <Guarded permissions={["CloudDevices.Read"]}>
+              <DevicePage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "operations/:operationId",
+          element: (
+            <Guarded permissions={OPERATION_READERS}>
+              <OperationPage />
+            </Guarded>
+          ),
+        },
+        { path: "*", element: <NotFound /> },
+      ],
+    },
+  ]);
+}
 
 /** The portal of a signed-in person. */
 export function App() {
+  const [router] = useState(createRouter);
   return <RouterProvider router={router} />;
 }

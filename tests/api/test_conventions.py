@@ -16,7 +16,6 @@ import pytest_asyncio
 from functions import API
 from functions.routing import MAX_BODY_BYTES, GuardedRoute
 from sandbox.host import Host
-from sandbox.server import Sandbox
 from tests.app_fixtures import ApiFor
 from tests.errors import error_of
 from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
@@ -307,12 +306,11 @@ async def test_an_answer_is_neither_cached_nor_sniffed(nobody: httpx.AsyncClient
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_only_the_portals_origin_may_call_from_a_browser(nobody: httpx.AsyncClient, sandbox: Sandbox) -> None:
-    portal = sandbox.urls["control"]
+async def test_only_the_portals_origin_may_call_from_a_browser(nobody: httpx.AsyncClient, portal_url: str) -> None:
     asked = {"Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "authorization,if-match"}
-    allowed = await nobody.options("/sites/a", headers={"Origin": portal, **asked})
+    allowed = await nobody.options("/sites/a", headers={"Origin": portal_url, **asked})
     assert allowed.status_code == 200
-    assert allowed.headers["access-control-allow-origin"] == portal
+    assert allowed.headers["access-control-allow-origin"] == portal_url
     refused = await nobody.options("/sites/a", headers={"Origin": "https://evil.example", **asked})
     assert "access-control-allow-origin" not in refused.headers
     plain = await nobody.get("/service/version", headers={"Origin": "https://evil.example"})

@@ -62,13 +62,19 @@ export interface GridProps<Row> {
   onLayout: (layout: readonly ColumnState[]) => void;
 }
 
+/** On a phone nothing is pinned: pinned columns would leave no room for the others. */
+const WIDE = window.matchMedia("(min-width: 801px)").matches;
 const SELECTION: RowSelectionOptions = {
   mode: "multiRow",
   checkboxes: true,
   headerCheckbox: true,
   enableClickSelection: false,
 };
-const SELECTION_COLUMN: SelectionColumnDef = { pinned: "left", width: 44, suppressHeaderMenuButton: true };
+const SELECTION_COLUMN: SelectionColumnDef = {
+  pinned: WIDE ? "left" : null,
+  width: 44,
+  suppressHeaderMenuButton: true,
+};
 const ACTIONS = "actions";
 
 export default function Grid<Row>(props: GridProps<Row>) {
@@ -152,7 +158,7 @@ function definitionsOf<Row>(
     width: column.width ?? 150,
     minWidth: 80,
     ...(column.grow && { flex: 1, minWidth: column.width ?? 150 }),
-    pinned: index === 0 && window.innerWidth > 800 ? "left" : null,
+    pinned: index === 0 && WIDE ? "left" : null,
     hide: column.hidden ?? false,
     ...(column.numeric && { type: "rightAligned", cellStyle: { fontVariantNumeric: "tabular-nums" } }),
   }));
@@ -164,7 +170,7 @@ function definitionsOf<Row>(
       headerName: "Actions",
       cellRenderer: Drawn,
       cellRendererParams: { draw: actions },
-      pinned: "right",
+      pinned: WIDE ? "right" : null,
       width: 84,
       resizable: false,
       sortable: false,

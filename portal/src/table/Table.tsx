@@ -1,5 +1,5 @@
 /** The one table of the portal: filters, order, pages, selection and actions over a list of the API. */
-import { Button, makeStyles, ProgressBar, Toolbar, ToolbarButton, tokens } from "@fluentui/react-components";
+import { Button, makeStyles, ProgressBar, tokens } from "@fluentui/react-components";
 import { ArrowClockwiseRegular, ArrowDownloadRegular, TextDensityRegular } from "@fluentui/react-icons";
 import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { Empty } from "../ui/Empty";
@@ -28,7 +28,7 @@ const Grid = lazy(() => import("./Grid")) as unknown as <Row>(props: GridProps<R
 
 const useStyles = makeStyles({
   root: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalS, flexGrow: 1, minHeight: "24rem" },
-  tools: { marginLeft: "auto", padding: 0 },
+  tools: { marginLeft: "auto", display: "flex" },
   frame: { position: "relative", flexGrow: 1, minHeight: "20rem" },
   grid: { position: "absolute", inset: 0 },
   over: {
@@ -125,24 +125,26 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
         searchLabel={props.search ?? ""}
         state={state}
         tools={
-          <Toolbar className={styles.tools} aria-label={`Tools of ${props.label}`} size="small">
-            <ToolbarButton
+          <div className={styles.tools} role="group" aria-label={`Tools of ${props.label}`}>
+            <Button
+              appearance="subtle"
               icon={<ArrowClockwiseRegular />}
               aria-label="Read again"
               onClick={() => void page.refetch()}
             />
             <ColumnMenu columns={columns} setHidden={setHidden} reset={resetColumns} />
-            <ToolbarButton
+            <Button
+              appearance="subtle"
               icon={<TextDensityRegular />}
               aria-label={condensed ? "More space between rows" : "Less space between rows"}
               onClick={() => setCondensed(!condensed)}
             />
             {props.onExport && (
-              <ToolbarButton icon={<ArrowDownloadRegular />} onClick={() => props.onExport?.(state)}>
+              <Button appearance="subtle" icon={<ArrowDownloadRegular />} onClick={() => props.onExport?.(state)}>
                 Export
-              </ToolbarButton>
+              </Button>
             )}
-          </Toolbar>
+          </div>
         }
       />
       {props.children}

@@ -14,7 +14,6 @@ import {
   makeStyles,
   Option,
   Text,
-  ToolbarButton,
   Tooltip,
   tokens,
 } from "@fluentui/react-components";
@@ -84,7 +83,7 @@ export function ColumnMenu(props: {
       }
     >
       <MenuTrigger disableButtonEnhancement>
-        <ToolbarButton icon={<ColumnTripleRegular />} aria-label="Columns" />
+        <Button appearance="subtle" icon={<ColumnTripleRegular />} aria-label="Columns" />
       </MenuTrigger>
       <MenuPopover>
         <MenuList>

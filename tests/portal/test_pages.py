@@ -1,0 +1,86 @@
+"""What holds of every page: axe finds nothing in either theme, it fits a phone, every error has a way on."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Literal
+
+import pytest
+from playwright.async_api import Page, Route, expect
+
+from tests.estate import Estate
+from tests.portal.driver import PHONE, Portal, axe
+
+PATHS = ("/devices",)
+"""Every page of the navigation."""
+
+
+async def settled(page: Page) -> None:
+    """Wait until the page has drawn what it asked for."""
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+
+
+async def test_the_list_of_pages_here_is_the_navigations(portal: Portal, estate: Estate) -> None:
+    assert await estate.listed("/sites")
+    page = await portal.open("/")
+    links = page.get_by_role("navigation", name="Pages").get_by_role("link")
+    assert tuple([await link.get_attribute("href") for link in await links.all()]) == PATHS
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_nothing(portal: Portal, estate: Estate, theme: Literal["light", "dark"]) -> None:
+    assert await estate.listed("/sites")
+    page = await portal.open("/", theme=theme)
+    found: dict[str, list[str]] = {}
+    for path in PATHS:
+        await page.goto(f"{portal.site}{path}")
+        await settled(page)
+        found[path] = await axe(page)
+    assert found == {path: [] for path in PATHS}
+
+
+async def test_a_phone_shows_every_page_without_scrolling_sideways(portal: Portal, estate: Estate) -> None:
+    assert await estate.listed("/sites")
+    page = await portal.open("/", size=PHONE)
+    widths: dict[str, int] = {}
+    for path in PATHS:
+        await page.goto(f"{portal.site}{path}")
+        await settled(page)
+        widths[path] = await page.evaluate("document.documentElement.scrollWidth")
+    assert max(widths.values()) <= PHONE[0], widths
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 409, 412, 429, 500, None], ids=str)
+async def test_whatever_the_api_answers_the_page_says_what_to_do(
+    portal: Portal, estate: Estate, status: int | None
+) -> None:
+    assert await estate.listed("/sites")
+
+    async def fail(route: Route) -> None:
+        if status is None:
+            await route.abort()
+            return
+        error = {"code": "made", "message": "It was made to fail.", "requestId": "r-1"}
+        headers = {"Retry-After": "7", "Access-Control-Allow-Origin": portal.site, "Access-Control-Expose-Headers": "*"}
+        await route.fulfill(
+            status=status, headers=headers, content_type="application/json", body=json.dumps({"error": error})
+        )
+
+    page = await portal.open("/")
+    for path in PATHS:
+        await page.route(re.compile(r"/api/(?!me\b|service/)"), fail)
+        await page.goto(f"{portal.site}{path}")
+        if status == 401:
+            # Back to the sign-in; whoever signs in again is where she was.
+            await page.unroute_all()
+            await portal.sign_in(page, "alice")
+            await expect(page).to_have_url(re.compile(re.escape(path)))
+            continue
+        alert = page.get_by_role("alert").first
+        await expect(alert).to_be_visible()
+        said = await alert.inner_text()
+        assert ("It was made to fail." in said) == (status is not None)
+        assert "ry again" in said or "ask" in said.lower() or "ead it again" in said
+    await page.unroute_all()
