@@ -10,6 +10,8 @@ import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
 const OperationPage = lazy(() => import("./pages/operations/OperationPage"));
+const SchedulePage = lazy(() => import("./pages/schedules/SchedulePage"));
+const ScheduleFormPage = lazy(() => import("./pages/schedules/ScheduleFormPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
@@ -48,6 +50,30 @@ function createRouter() {
           element: (
             <Guarded permissions={OPERATION_READERS}>
               <OperationPage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/new",
+          element: (
+            <Guarded permissions={["CloudDevices.Update"]}>
+              <ScheduleFormPage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/:scheduleId",
+          element: (
+            <Guarded permissions={["CloudDevices.Read"]}>
+              <SchedulePage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/:scheduleId/edit",
+          element: (
+            <Guarded permissions={["CloudDevices.Update"]}>
+              <ScheduleFormPage />
             </Guarded>
           ),
         },

@@ -1,5 +1,5 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-import { CloudRegular, type FluentIcon, TaskListLtrRegular } from "@fluentui/react-icons";
+import { CalendarClockRegular, CloudRegular, type FluentIcon, TaskListLtrRegular } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -33,5 +33,13 @@ export const PAGES: readonly PageEntry[] = [
     icon: TaskListLtrRegular,
     permissions: OPERATION_READERS,
     Page: lazy(() => import("../pages/operations/OperationsPage")),
+  },
+  {
+    path: "schedules",
+    name: "Schedules",
+    group: "Work",
+    icon: CalendarClockRegular,
+    permissions: ["CloudDevices.Read"],
+    Page: lazy(() => import("../pages/schedules/SchedulesPage")),
   },
 ];

@@ -66,6 +66,7 @@ function columnsOf(noun: string): readonly Column<Item>[] {
       text: (row) => row.operationId,
       draw: (row) => row.operationId && <AppLink to={`/operations/${row.operationId}`}>See it</AppLink>,
       width: 150,
+      hidden: noun !== "device",
     },
   ];
 }

@@ -54,7 +54,7 @@ const COLUMNS: readonly Column<Operation>[] = [
     numeric: true,
     width: 100,
   },
-  { id: "askedBy", name: "Asked by", text: (row) => askedBy(row), width: 170 },
+  { id: "askedBy", name: "Asked by", text: (row) => askedBy(row), width: 140 },
   {
     id: "createdAt",
     name: "Asked",
@@ -68,6 +68,7 @@ const COLUMNS: readonly Column<Operation>[] = [
     text: (row) => row.lastUpdatedAt,
     draw: (row) => <Time value={row.lastUpdatedAt} />,
     width: 140,
+    hidden: true,
   },
   { id: "reason", name: "Reason", text: (row) => row.reason, width: 200, grow: true },
   { id: "ticketNumber", name: "Ticket", text: (row) => row.ticketNumber, width: 120 },
