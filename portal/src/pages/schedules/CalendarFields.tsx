@@ -163,7 +163,7 @@ function Holidays(props: { days: readonly string[]; set: (days: string[]) => voi
   return (
     <>
       <div className={styles.row}>
-        <Field label="Not on" hint="Holidays: days without a run." {...problem(props.said)}>
+        <Field label="Days without a run, such as holidays" {...problem(props.said)}>
           <Input type="date" value={day} onChange={(_, data) => setDay(data.value)} />
         </Field>
         <Button disabled={!day} onClick={add}>
