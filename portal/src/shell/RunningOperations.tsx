@@ -38,12 +38,12 @@ export function RunningOperations() {
   });
   const count = running.data ?? 0;
   if (count === 0) return null;
-  const text = count === 1 ? "1 operation is running" : `${count.toLocaleString()} operations are running`;
+  const text = count === 1 ? "1 operation is unfinished" : `${count.toLocaleString()} operations are unfinished`;
   return (
     <Link className={styles.link} to="/operations?status=running&status=notStarted" aria-label={text}>
       <ArrowSyncCircleRegular className={styles.icon} aria-hidden />
       {count.toLocaleString()}
-      <span className={styles.words}>running</span>
+      <span className={styles.words}>unfinished</span>
     </Link>
   );
 }

@@ -118,7 +118,11 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
                       <Checkbox
                         checked={confirmed}
                         onChange={(_, data) => setConfirmed(data.checked === true)}
-                        label={offer?.confirmation ?? "Yes, I know what this does."}
+                        label={
+                          needed === "optional"
+                            ? "Yes, all of it."
+                            : (offer?.confirmation ?? "Yes, I know what this does.")
+                        }
                       />
                     )}
                   </>

@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<Operation>[] = [
     name: "What",
     text: (row) => kindName(row.kind),
     draw: (row) => <AppLink to={`/operations/${row.id}`}>{kindName(row.kind)}</AppLink>,
-    width: 170,
+    width: 150,
   },
   {
     id: "about",
@@ -38,29 +38,29 @@ const COLUMNS: readonly Column<Operation>[] = [
       const path = devicePath(row);
       return path ? <AppLink to={path}>{aboutName(row)}</AppLink> : aboutName(row);
     },
-    width: 220,
+    width: 190,
   },
   {
     id: "status",
     name: "Status",
     text: (row) => STATUS_NAMES[row.status],
     draw: (row) => <StatusMark status={row.status} waits={waitsForApproval(row)} />,
-    width: 180,
+    width: 165,
   },
   {
     id: "percentComplete",
     name: "Progress",
     text: (row) => (ended(row.status) ? "" : `${row.percentComplete} %`),
     numeric: true,
-    width: 100,
+    width: 90,
   },
-  { id: "askedBy", name: "Asked by", text: (row) => askedBy(row), width: 140 },
+  { id: "askedBy", name: "Asked by", text: (row) => askedBy(row), width: 125 },
   {
     id: "createdAt",
     name: "Asked",
     text: (row) => row.createdAt,
     draw: (row) => <Time value={row.createdAt} />,
-    width: 140,
+    width: 130,
   },
   {
     id: "lastUpdatedAt",
@@ -70,8 +70,8 @@ const COLUMNS: readonly Column<Operation>[] = [
     width: 140,
     hidden: true,
   },
-  { id: "reason", name: "Reason", text: (row) => row.reason, width: 200, grow: true },
-  { id: "ticketNumber", name: "Ticket", text: (row) => row.ticketNumber, width: 120 },
+  { id: "reason", name: "Reason", text: (row) => row.reason, width: 130, grow: true },
+  { id: "ticketNumber", name: "Ticket", text: (row) => row.ticketNumber, width: 100 },
   { id: "error", name: "Error", text: (row) => row.error?.message, width: 260, hidden: true },
 ];
 const STATUSES = (Object.entries(STATUS_NAMES) as [Status, string][]).map(([value, label]) => ({ value, label }));
