@@ -95,12 +95,16 @@ class Operation(Record):
     last_updated_at: datetime
     created_by: str = ""
     """Principal id of who asked; empty for a timer."""
+    asked_by: str = ""
+    """Name of who asked."""
     reader: str
     """Permission that lets one read it."""
     tenant_ids: list[str] = Field(default_factory=list)
     site_ids: list[str] = Field(default_factory=list)
     """Sites it touches; empty: only Integration.Admin sees it."""
     resource: str | None = None
+    resource_name: str = ""
+    """What people call the resource."""
     percent_complete: int | None = None
     result: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
@@ -119,6 +123,8 @@ class Item(Record):
 
     operation_id: str
     target: str
+    name: str = ""
+    """What people call the target, where that was known."""
     status: Status = "notStarted"
     error: dict[str, Any] | None = None
     child: str = ""
@@ -145,9 +151,9 @@ def new_id(now: datetime) -> str:
 
 
 async def start(
-    app: App, kind: str, *, reader: str, items: list[str] | None = None, identifier: str = "", **fields: Any
+    app: App, kind: str, *, reader: str, items: Mapping[str, str] | None = None, identifier: str = "", **fields: Any
 ) -> Operation:
-    """Store a new operation with its items (targets must be valid row keys), not started.
+    """Store a new operation with its items (target, which must be a valid row key, -> its name), not started.
 
     Raises Conflict when one with that identifier is stored already.
     """
@@ -158,10 +164,11 @@ async def start(
         reader=reader,
         created_at=now,
         last_updated_at=now,
-        item_count=len(items or []),
+        item_count=len(items or {}),
         **fields,
     )
-    rows = [insert(ITEMS, Item(operation_id=operation.id, target=target)) for target in items or []]
+    named = (items or {}).items()
+    rows = [insert(ITEMS, Item(operation_id=operation.id, target=target, name=name)) for target, name in named]
     for begin in range(0, len(rows), TRANSACTION_LIMIT):
         await app.tables.transact(rows[begin : begin + TRANSACTION_LIMIT])
     return await app.tables.insert(OPERATIONS, operation)
@@ -303,13 +310,16 @@ class OperationItem(TypedDict):
     """What became of one target of an operation; `operationId` names the operation that does it, if it has its own."""
 
     target: str
+    name: NotRequired[str]
     status: Status
     operationId: NotRequired[str]
     error: NotRequired[Problem]
 
 
 class _Particulars(TypedDict, total=False):
+    askedBy: str
     resource: str
+    resourceName: str
     result: OperationResult
     error: Problem
     reason: str
@@ -333,6 +343,8 @@ class OperationView(_Particulars, TypedDict):
 def view_item(item: Item) -> OperationItem:
     """An item as the API shows it."""
     shown: OperationItem = {"target": item.target, "status": item.status}
+    if item.name:
+        shown["name"] = item.name
     if item.child:
         shown["operationId"] = item.child
     if item.error:
@@ -343,8 +355,12 @@ def view_item(item: Item) -> OperationItem:
 def _particulars(operation: Operation, now: datetime) -> _Particulars:
     """What is not said of every operation."""
     shown: _Particulars = {}
+    if operation.asked_by:
+        shown["askedBy"] = operation.asked_by
     if operation.resource is not None:
         shown["resource"] = operation.resource
+    if operation.resource_name:
+        shown["resourceName"] = operation.resource_name
     if operation.result is not None:
         shown["result"] = cast("OperationResult", operation.result)
     if operation.error is not None:

@@ -4,11 +4,14 @@ import { useSession } from "./session";
 import { Crash } from "./shell/Crash";
 import { Home } from "./shell/Home";
 import { NotFound } from "./shell/NotFound";
-import { PAGES } from "./shell/pages";
+import { OPERATION_READERS, PAGES } from "./shell/pages";
 import { Shell } from "./shell/Shell";
 import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
+const OperationPage = lazy(() => import("./pages/operations/OperationPage"));
+const SchedulePage = lazy(() => import("./pages/schedules/SchedulePage"));
+const ScheduleFormPage = lazy(() => import("./pages/schedules/ScheduleFormPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
@@ -39,6 +42,38 @@ function createRouter() {
           element: (
             <Guarded permissions={["CloudDevices.Read"]}>
               <DevicePage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "operations/:operationId",
+          element: (
+            <Guarded permissions={OPERATION_READERS}>
+              <OperationPage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/new",
+          element: (
+            <Guarded permissions={["CloudDevices.Update"]}>
+              <ScheduleFormPage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/:scheduleId",
+          element: (
+            <Guarded permissions={["CloudDevices.Read"]}>
+              <SchedulePage />
+            </Guarded>
+          ),
+        },
+        {
+          path: "schedules/:scheduleId/edit",
+          element: (
+            <Guarded permissions={["CloudDevices.Update"]}>
+              <ScheduleFormPage />
             </Guarded>
           ),
         },

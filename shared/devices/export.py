@@ -69,6 +69,7 @@ async def start_export(
         "devices.export",
         reader=DEVICES_READ,
         created_by=caller.id,
+        asked_by=caller.name,
         site_ids=sorted({place.site.id for place in found if place.site}),
         state={
             "filter": asdict(wanted),

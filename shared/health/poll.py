@@ -71,13 +71,14 @@ async def start_refresh(
         if unknown:
             raise NotFound(f"There is no tenant {', '.join(unknown)} with devices.")
         shown = [place for place in shown if place.subscription.tenant_id in tenant_ids]
-    targets = [place.subscription.id for place in shown if not place.not_polled]
+    targets = {place.subscription.id: place.subscription.name for place in shown if not place.not_polled}
     operation = await progress.start(
         app,
         "devices.refresh",
         reader=DEVICES_READ,
         items=targets,
         created_by=caller.id,
+        asked_by=caller.name,
         site_ids=sorted({place.site.id for place in shown if place.site}),
         tenant_ids=sorted({place.subscription.tenant_id for place in shown}),
         reason=reason,

@@ -185,9 +185,11 @@ def _fields(found: Shown, row: Capability, sight: _Sight, asked: Asked, **of_pla
     return {
         "reader": DEVICES_READ,
         "created_by": asked.by,
+        "asked_by": asked.name,
         "tenant_ids": [device.tenant_id],
         "site_ids": [site.id] if site else [],
         "resource": device.id,
+        "resource_name": f"{device.name}/{plan.child}" if plan.child else device.name,
         "reason": asked.reason,
         "ticket_number": asked.ticket_number,
         "correlation_id": asked.request_id,

@@ -93,6 +93,7 @@ async def start_many(
         created_at=now,
         last_updated_at=now,
         created_by=asked_by,
+        asked_by=asked_by_name,
         tenant_ids=sorted({place.subscription.tenant_id for place in places}),
         site_ids=sorted({place.site.id for place in places if place.site}),
         reason=reason,
@@ -102,7 +103,8 @@ async def start_many(
         approval=approval,
         state=plan.into(),
     )
-    await _store_items(app, identifier, refused)
+    devices = (one.device if isinstance(one, Shown) else one.entry for one in found)
+    await _store_items(app, identifier, refused, {device.id: device.name for device in devices})
     try:
         operation = await app.tables.insert(OPERATIONS, operation)
     except Conflict:
@@ -214,12 +216,14 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-async def _store_items(app: App, operation_id: str, refused: dict[str, dict[str, str] | None]) -> None:
+async def _store_items(
+    app: App, operation_id: str, refused: dict[str, dict[str, str] | None], names: dict[str, str]
+) -> None:
     """The rows of the items, before that of the operation: without it, nobody looks at them."""
-    rows = [
-        put(ITEMS, Item(operation_id=operation_id, target=target, status="failed" if why else "notStarted", error=why))
-        for target, why in refused.items()
-    ]
+    rows = []
+    for target, why in refused.items():
+        item = Item(operation_id=operation_id, target=target, name=names[target])
+        rows.append(put(ITEMS, item.changed(status="failed", error=why) if why else item))
     for begin in range(0, len(rows), TRANSACTION_LIMIT):
         await app.tables.transact(rows[begin : begin + TRANSACTION_LIMIT])
 

@@ -106,6 +106,7 @@ async def test_an_action_is_followed_to_its_real_end(estate: Estate, verb: str, 
     assert (operation["kind"], operation["status"]) == (f"device.{verb}", "notStarted")
     done = await ended(estate, operation)
     assert (done["status"], done["percentComplete"]) == ("succeeded", 100)
+    assert (done["askedBy"], done["resourceName"]) == ("Alice Anders", machine.name)
     assert done["result"]["powerState"] == machine.power == after
     azure_name = "deallocate" if verb == "stop" else verb
     [sent] = posts(estate, azure_name)

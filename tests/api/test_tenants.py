@@ -58,6 +58,7 @@ async def test_a_synced_tenant_has_its_application_domains_links_and_subscriptio
 ) -> None:
     ended = await sync(alice, settle, "Contoso")
     assert (ended["status"], ended["kind"]) == ("succeeded", "tenants.sync")
+    assert (ended["askedBy"], [item["name"] for item in ended["items"]]) == ("Alice Anders", ["Contoso"])
     contoso = (await tenants(alice))["Contoso"]
     cloud = cloud_tenant(sandbox, "Contoso")
     principal = cloud.sp_of(sandbox.cloud.world.applications["tenantry"].app_id)

@@ -199,7 +199,7 @@ async def test_an_unsync_and_a_sync_that_were_stored_are_done(estate: Estate) ->
 
 async def test_an_unsync_whose_tenant_never_changed_says_so(estate: Estate) -> None:
     fabrikam = estate.cloud("Fabrikam").tenant_id
-    begun = await progress.start(estate.app, "tenants.unsync", reader="Integration.Admin", items=[fabrikam])
+    begun = await progress.start(estate.app, "tenants.unsync", reader="Integration.Admin", items={fabrikam: "Fabrikam"})
     await swept(estate)
     shown = await ended(estate, {"id": begun.id})
     assert shown["items"][0]["error"]["code"] == "neverBegun"

@@ -10,9 +10,20 @@ export class ApiError extends Error {
     readonly requestId: string = "",
     /** Seconds to wait before the next try, where the API says so. */
     readonly retryAfter?: number,
+    /** The field that all of it is about. */
+    readonly target: string = "",
   ) {
     super(message);
     this.name = "ApiError";
+  }
+
+  /** What is wrong with a field, or with a part of it; undefined when nothing is. */
+  about(field: string): string | undefined {
+    const said = this.details
+      .filter(({ target = "" }) => target === field || target.startsWith(`${field}.`))
+      .map(({ message = "" }) => message.replace(/^Value error, /, ""));
+    if (said.length === 0 && (this.target === field || this.target.startsWith(`${field}.`))) said.push(this.message);
+    return said.length > 0 ? said.join(" ") : undefined;
   }
 
   /** What to do next, in one sentence. */
@@ -41,9 +52,17 @@ export async function errorOf(answer: Response): Promise<ApiError> {
   const id = answer.headers.get("x-ms-client-request-id") ?? "";
   try {
     const { error } = (await answer.clone().json()) as {
-      error: { code: string; message: string; details?: ErrorDetail[]; requestId?: string };
+      error: { code: string; message: string; details?: ErrorDetail[]; requestId?: string; target?: string };
     };
-    return new ApiError(answer.status, error.code, error.message, error.details ?? [], error.requestId ?? id, wait);
+    return new ApiError(
+      answer.status,
+      error.code,
+      error.message,
+      error.details ?? [],
+      error.requestId ?? id,
+      wait,
+      error.target,
+    );
   } catch {
     return new ApiError(answer.status, "httpError", `The API answered with status ${answer.status}.`, [], id, wait);
   }

@@ -20,6 +20,7 @@ import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { useSession } from "../session";
 import { TOASTER } from "../ui/toasts";
 import { PAGES, type PageEntry } from "./pages";
+import { RunningOperations } from "./RunningOperations";
 import { type Theme, useTheme } from "./theme";
 
 const PHONE = "@media (max-width: 800px)";
@@ -130,6 +131,7 @@ export function Shell() {
           <img src="/favicon.svg" width={22} height={22} alt="" />
           Tenantry
         </Link>
+        <RunningOperations />
         <Person />
       </header>
       <div className={styles.body}>

@@ -1,5 +1,5 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-import { CloudRegular, type FluentIcon } from "@fluentui/react-icons";
+import { CalendarClockRegular, CloudRegular, type FluentIcon, TaskListLtrRegular } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -14,6 +14,9 @@ export interface PageEntry {
   Page: ComponentType;
 }
 
+/** Who may see operations: of each only those of what they may read. */
+export const OPERATION_READERS = ["CloudDevices.Read", "Microsoft365.Read", "Collections.Read", "Integration.Admin"];
+
 export const PAGES: readonly PageEntry[] = [
   {
     path: "devices",
@@ -22,5 +25,21 @@ export const PAGES: readonly PageEntry[] = [
     icon: CloudRegular,
     permissions: ["CloudDevices.Read"],
     Page: lazy(() => import("../pages/devices/DevicesPage")),
+  },
+  {
+    path: "operations",
+    name: "Operations",
+    group: "Work",
+    icon: TaskListLtrRegular,
+    permissions: OPERATION_READERS,
+    Page: lazy(() => import("../pages/operations/OperationsPage")),
+  },
+  {
+    path: "schedules",
+    name: "Schedules",
+    group: "Work",
+    icon: CalendarClockRegular,
+    permissions: ["CloudDevices.Read"],
+    Page: lazy(() => import("../pages/schedules/SchedulesPage")),
   },
 ];

@@ -19,7 +19,7 @@ export function Facts({ rows }: { rows: readonly (readonly [string, ReactNode])[
   return (
     <dl className={styles.root}>
       {rows.map(([name, value]) =>
-        value === undefined || value === null || value === "" ? null : (
+        value === undefined || value === null || value === "" || value === false ? null : (
           <div key={name} style={{ display: "contents" }}>
             <dt className={styles.name}>{name}</dt>
             <dd className={styles.value}>{value}</dd>

@@ -24,12 +24,13 @@ import { Loading } from "../../ui/Loading";
 import { type Operation, OperationProgress } from "../../ui/OperationProgress";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { VERB_NAMES, type Verb } from "./actions";
+import { Instances } from "./Instances";
 
 const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
 
-/** One device, or several by their ids, or all that match a filter. */
+/** One device or a child of it, or several by their ids, or all that match a filter. */
 export type Target =
-  | { kind: "one"; id: string; name: string }
+  | { kind: "one"; id: string; name: string; child?: string }
   | { kind: "some"; ids: readonly string[] }
   | { kind: "matching"; filters: Filters; count: number };
 
@@ -40,12 +41,14 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
   const [why, setWhy] = useState(NO_REASON);
   const [confirmed, setConfirmed] = useState(false);
   const [key, setKey] = useState(newKey);
+  const [instances, setInstances] = useState<readonly string[]>([]);
   const one = target.kind === "one" ? target : undefined;
+  const child = one?.child;
   const offers = useQuery({
-    queryKey: ["actions", one?.id],
+    queryKey: ["actions", one?.id, child],
     queryFn: async ({ signal }) => {
-      const path = { device_id: one?.id ?? "" };
-      return (await api.GET("/api/devices/{device_id}/actions", { params: { path }, signal })).data;
+      const params = { path: { device_id: one?.id ?? "" }, query: child ? { child } : {} };
+      return (await api.GET("/api/devices/{device_id}/actions", { params, signal })).data;
     },
     enabled: one !== undefined,
     staleTime: 0,
@@ -58,14 +61,15 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
       const header = { "Idempotency-Key": key };
       if (one) {
         const path = { device_id: one.id, verb };
-        const call = { params: { path, header } as { path: typeof path }, body };
+        const part = { ...(child && { child }), ...(instances.length > 0 && { instances: [...instances] }) };
+        const call = { params: { path, header }, body: { ...body, ...part } };
         return (await api.POST("/api/devices/{device_id}/actions/{verb}", call)).data as Operation;
       }
       const which =
         target.kind === "some"
           ? { deviceIds: [...target.ids] }
           : { filter: filterOf((target as { filters: Filters }).filters) };
-      const call = { params: { header } as object, body: { ...body, ...which, action: verb } };
+      const call = { params: { header }, body: { ...body, ...which, action: verb } };
       return (await api.POST("/api/actions", call)).data as Operation;
     },
     // Another body is another request.
@@ -74,8 +78,12 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
   });
   const label = offer?.label ?? VERB_NAMES[verb];
   const title = `${label} ${nounOf(target)}`;
+  const needed = offer?.available ? offer.instances : undefined;
+  const whole = needed !== "optional" || instances.length === 0;
+  const lacking = (needed === "one" || needed === "some") && instances.length === 0;
   const marked =
-    offer?.needsConfirmation === true || (act.error instanceof ApiError && act.error.code === "confirmationRequired");
+    (offer?.needsConfirmation === true && whole) ||
+    (act.error instanceof ApiError && act.error.code === "confirmationRequired");
   const possible = target.kind !== "one" || offer?.available === true;
   return (
     <Dialog open onOpenChange={(_, data) => !data.open && close()}>
@@ -95,6 +103,8 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
                   </MessageBar>
                 )}
                 {offer?.available && <div>{offer.effect}</div>}
+                {offer?.available && offer.note && <div>{offer.note}</div>}
+                {one && needed && <Instances id={one.id} needed={needed} chosen={instances} set={setInstances} />}
                 {target.kind !== "one" && (
                   <div>
                     Each device is looked at again just before it is acted on. One that cannot do it, or is there
@@ -108,7 +118,11 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
                       <Checkbox
                         checked={confirmed}
                         onChange={(_, data) => setConfirmed(data.checked === true)}
-                        label={offer?.confirmation ?? "Yes, I know what this does."}
+                        label={
+                          needed === "optional"
+                            ? "Yes, all of it."
+                            : (offer?.confirmation ?? "Yes, I know what this does.")
+                        }
                       />
                     )}
                   </>
@@ -122,7 +136,7 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
             {!act.data && (
               <Button
                 appearance="primary"
-                disabled={!possible || act.isPending || (marked && !confirmed)}
+                disabled={!possible || act.isPending || lacking || (marked && !confirmed)}
                 onClick={() => act.mutate()}
               >
                 {label}
@@ -136,7 +150,7 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
 }
 
 function nounOf(target: Target): string {
-  if (target.kind === "one") return target.name;
+  if (target.kind === "one") return target.child ? `${target.name}/${target.child}` : target.name;
   const count = target.kind === "some" ? target.ids.length : target.count;
   return count === 1 ? "1 device" : `${count.toLocaleString()} devices`;
 }

@@ -23,6 +23,7 @@ import { Health, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog } from "./ActDialog";
 import { VERB_ICONS, type Verb } from "./actions";
+import { Children } from "./Children";
 import { HealthTimeline } from "./HealthTimeline";
 
 const useStyles = makeStyles({
@@ -115,6 +116,7 @@ function Device({ device }: { device: components["schemas"]["DeviceDetail"] }) {
           <HealthTimeline id={device.id} />
         </section>
       </div>
+      <Children id={device.id} name={device.name} />
     </PageFrame>
   );
 }
