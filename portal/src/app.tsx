@@ -10,6 +10,8 @@ import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
+const TenantPage = lazy(() => import("./pages/tenants/TenantPage"));
+const WizardPage = lazy(() => import("./pages/connections/WizardPage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
 function Guarded({ permissions, children }: { permissions: readonly string[]; children: ReactNode }) {
@@ -40,6 +42,22 @@ const router = createBrowserRouter([
           </Guarded>
         ),
       },
+      {
+        path: "setup/tenants/:tenantId",
+        element: (
+          <Guarded permissions={["CloudDevices.Read", "Microsoft365.Read"]}>
+            <TenantPage />
+          </Guarded>
+        ),
+      },
+      ...["setup/connections/new", "setup/connections/:connectionId/setup"].map((path) => ({
+        path,
+        element: (
+          <Guarded permissions={["Integration.Admin"]}>
+            <WizardPage />
+          </Guarded>
+        ),
+      })),
       { path: "*", element: <NotFound /> },
     ],
   },

@@ -1,5 +1,11 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-import { CloudRegular, type FluentIcon } from "@fluentui/react-icons";
+import {
+  BuildingRegular,
+  CloudRegular,
+  type FluentIcon,
+  PeopleTeamRegular,
+  PlugConnectedRegular,
+} from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -22,5 +28,29 @@ export const PAGES: readonly PageEntry[] = [
     icon: CloudRegular,
     permissions: ["CloudDevices.Read"],
     Page: lazy(() => import("../pages/devices/DevicesPage")),
+  },
+  {
+    path: "setup/connections",
+    name: "Connections",
+    group: "Setup",
+    icon: PlugConnectedRegular,
+    permissions: ["Integration.Admin"],
+    Page: lazy(() => import("../pages/connections/ConnectionsPage")),
+  },
+  {
+    path: "setup/tenants",
+    name: "Tenants",
+    group: "Setup",
+    icon: PeopleTeamRegular,
+    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    Page: lazy(() => import("../pages/tenants/TenantsPage")),
+  },
+  {
+    path: "setup/sites",
+    name: "Sites",
+    group: "Setup",
+    icon: BuildingRegular,
+    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    Page: lazy(() => import("../pages/sites/SitesPage")),
   },
 ];
