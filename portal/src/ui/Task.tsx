@@ -51,6 +51,7 @@ const useStyles = makeStyles({
   item: { display: "flex", flexWrap: "wrap", columnGap: tokens.spacingHorizontalM, overflowWrap: "anywhere" },
   why: { color: tokens.colorNeutralForeground2, flexBasis: "100%" },
   more: { justifySelf: "start" },
+  away: { alignSelf: "start" },
 });
 
 /** The work in the address: its id, the names its targets had when it began, and how to begin and to put it away. */
@@ -99,19 +100,25 @@ export function Task(props: { id: string; names: Names; clear: () => void; recei
   }, [over, queries]);
   const items = data?.items ?? [];
   const count = data?.itemCount ?? items.length;
-  const done = items.filter((item) => ended(item.status)).length;
-  const shown = all ? items : items.filter((item) => item.status === "failed" || item.status === "outcomeUnknown");
+  const counts = (["succeeded", "failed", "canceled", "outcomeUnknown"] as const)
+    .map((status) => [items.filter((item) => item.status === status).length, status] as const)
+    .filter(([number]) => number > 0)
+    .map(([number, status]) => `${number.toLocaleString()} ${sentence(status).toLowerCase()}`);
+  const nameOf = (item: Item) => props.names[item.target] ?? item.target;
+  const shown = items
+    .filter((item) => all || item.status === "failed" || item.status === "outcomeUnknown")
+    .sort((one, other) => nameOf(one).localeCompare(nameOf(other)));
   return (
     <section className={styles.root} aria-label="Work under way">
       <div className={styles.body}>
         <OperationProgress id={props.id} noun={NOUNS[data?.kind ?? ""] ?? "The work"} />
-        {count > 1 && <Text>{`${done.toLocaleString()} of ${count.toLocaleString()} done.`}</Text>}
+        {count > 1 && <Text>{`Of ${count.toLocaleString()}: ${counts.join(", ") || "none done yet"}.`}</Text>}
         {shown.length > 0 && (
           <ul className={styles.list}>
             {shown.map((item) => (
               <li key={item.target} className={styles.item}>
                 <Mark tone={TONES[item.status]}>{sentence(item.status)}</Mark>
-                <span>{props.names[item.target] ?? item.target}</span>
+                <span>{nameOf(item)}</span>
                 {item.error && (
                   <span className={styles.why}>
                     <Linked text={item.error.message} />
@@ -122,13 +129,19 @@ export function Task(props: { id: string; names: Names; clear: () => void; recei
           </ul>
         )}
         {!props.receipt && items.length > 1 && (
-          <Button className={styles.more} size="small" appearance="subtle" onClick={() => setAll(!all)}>
+          <Button className={styles.more} size="small" onClick={() => setAll(!all)}>
             {all ? "Show only what failed" : "Show every one"}
           </Button>
         )}
       </div>
       {over && (
-        <Button appearance="subtle" icon={<DismissRegular />} aria-label="Put this away" onClick={props.clear} />
+        <Button
+          className={styles.away}
+          appearance="subtle"
+          icon={<DismissRegular />}
+          aria-label="Put this away"
+          onClick={props.clear}
+        />
       )}
     </section>
   );

@@ -39,14 +39,6 @@ const COLUMNS: readonly Column<Connection>[] = [
     sortable: true,
     width: 240,
   },
-  {
-    id: "reason",
-    name: "Why",
-    text: (row) => row.needsConsentReason,
-    width: 200,
-    grow: true,
-  },
-  { id: "partnerTenantId", name: "Partner tenant ID", text: (row) => row.partnerTenantId, width: 300 },
   { id: "authorizedBy", name: "Signed in by", text: (row) => row.authorizedBy, width: 220 },
   {
     id: "authorizedAt",
@@ -70,6 +62,8 @@ const COLUMNS: readonly Column<Connection>[] = [
     sortable: true,
     width: 140,
   },
+  { id: "partnerTenantId", name: "Partner tenant ID", text: (row) => row.partnerTenantId, width: 300 },
+  { id: "reason", name: "Why it needs a sign-in", text: (row) => row.needsConsentReason, width: 240, grow: true },
 ];
 const GOING = "It is being removed.";
 

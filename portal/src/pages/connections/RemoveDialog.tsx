@@ -66,7 +66,7 @@ export function RemoveDialog(props: {
           {touched.length > 0 ? (
             <>
               <Text>
-                {`In ${touched.length === 1 ? "1 tenant" : `${touched.length.toLocaleString()} tenants`}, Tenantry's enterprise application is deleted, with its permissions and its roles in Azure:`}
+                {`In ${touched.length === 1 ? "1 tenant" : `${touched.length.toLocaleString()} tenants`}, Tenantry's enterprise application is deleted where it was made, with its permissions and its roles in Azure:`}
               </Text>
               <TenantList tenants={touched} />
               {touched.some((one) => one.isPrimary) && (

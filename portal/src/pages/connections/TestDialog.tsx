@@ -40,7 +40,7 @@ export function TestDialog({ connection, close }: { connection: Connection; clos
           </DialogContent>
           <DialogActions>
             <Button onClick={close}>Close</Button>
-            <Button appearance="primary" disabled={test.isPending} onClick={() => test.mutate()}>
+            <Button appearance="primary" disabledFocusable={test.isPending} onClick={() => test.mutate()}>
               {test.data ? "Test again" : "Test"}
             </Button>
           </DialogActions>

@@ -75,7 +75,7 @@ export function ImportResult({ rows }: { rows: readonly Imported[] }) {
       )}
       {shown.length > MOST && <Text>{`The first ${MOST} of ${shown.length.toLocaleString()} are shown.`}</Text>}
       {failed.length > 0 && failed.length < rows.length && (
-        <Button className={styles.more} size="small" appearance="subtle" onClick={() => setAll(!all)}>
+        <Button className={styles.more} size="small" onClick={() => setAll(!all)}>
           {all ? "Show only what failed" : "Show every row"}
         </Button>
       )}

@@ -49,11 +49,12 @@ const COLUMNS: readonly Column<Site>[] = [
   {
     id: "azure",
     name: "Azure",
-    text: (row) => row.azure?.reason ?? (row.azure ? "Read" : ""),
-    draw: (row) => row.azure && <Mark tone={row.azure.polled ? "good" : "doubtful"}>{row.azure.reason ?? "Read"}</Mark>,
-    width: 260,
-    grow: true,
+    text: (row) => row.azure && (row.azure.polled ? "Read" : "Not read"),
+    draw: (row) =>
+      row.azure && <Mark tone={row.azure.polled ? "good" : "doubtful"}>{row.azure.polled ? "Read" : "Not read"}</Mark>,
+    width: 120,
   },
+  { id: "reason", name: "Why not", text: (row) => row.azure?.reason, width: 240, grow: true },
   { id: "id", name: "ID", text: (row) => row.id, sortable: true, width: 220 },
 ];
 

@@ -46,6 +46,7 @@ export function CustomersStep({ connection }: { connection: Connection }) {
   return (
     <StepFrame
       step="customers"
+      fill
       title="Choose customers"
       text="Choose those whose cloud you look after, and sync them. Tenantry's enterprise application is made in each. You can sync and unsync any of them later."
       wanting={synced > 0 ? undefined : "Sync one customer at least."}

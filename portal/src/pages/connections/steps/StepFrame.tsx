@@ -1,5 +1,5 @@
 /** One step: its heading, what it is about, what is done in it, and the way back and on. */
-import { Button, makeStyles, Subtitle1, Tooltip, tokens } from "@fluentui/react-components";
+import { Button, makeStyles, mergeClasses, Subtitle1, Tooltip, tokens } from "@fluentui/react-components";
 import type { ReactNode } from "react";
 import { useNavigate } from "react-router";
 import { position, STEPS, type StepId } from "./order";
@@ -8,7 +8,8 @@ const useStyles = makeStyles({
   root: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalL, minWidth: 0 },
   head: { display: "grid", gap: tokens.spacingVerticalXS, maxWidth: "44rem" },
   text: { color: tokens.colorNeutralForeground2 },
-  body: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalM, flexGrow: 1, minWidth: 0 },
+  body: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalM, minWidth: 0 },
+  fill: { flexGrow: 1 },
   foot: {
     display: "flex",
     flexWrap: "wrap",
@@ -30,6 +31,8 @@ export function StepFrame(props: {
   /** Why there is no way on yet. */
   wanting?: string | undefined;
   busy?: boolean;
+  /** What it holds takes all the height there is. */
+  fill?: boolean;
   /** The last step has no way on. */
   last?: boolean;
 }) {
@@ -49,12 +52,12 @@ export function StepFrame(props: {
     </Button>
   );
   return (
-    <section className={styles.root} aria-label={props.title}>
+    <section className={styles.root}>
       <div className={styles.head}>
         <Subtitle1 as="h2">{props.title}</Subtitle1>
         <div className={styles.text}>{props.text}</div>
       </div>
-      {props.children && <div className={styles.body}>{props.children}</div>}
+      {props.children && <div className={mergeClasses(styles.body, props.fill && styles.fill)}>{props.children}</div>}
       {!props.last && (
         <div className={styles.foot}>
           {before && <Button onClick={() => go(before)}>Back</Button>}
