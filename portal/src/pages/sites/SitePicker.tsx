@@ -3,6 +3,7 @@ import { Combobox, Option } from "@fluentui/react-components";
 import { useState } from "react";
 import type { components } from "../../api/schema";
 import { siteName } from "./SiteDialog";
+import { plain } from "./suggest";
 
 type Site = components["schemas"]["Site"];
 export type Choice = { kind: "site"; id: string } | { kind: "new" } | { kind: "none" };
@@ -15,6 +16,8 @@ export function SitePicker(props: {
   choice: Choice;
   /** Sites that are not mapped. */
   free: readonly Site[];
+  /** Name of the tenant: sites of that client come first. */
+  tenantName: string;
   /** What a new site would be called. */
   newName: string;
   onChange: (choice: Choice) => void;
@@ -26,7 +29,10 @@ export function SitePicker(props: {
   const said = choice.kind === "new" ? `New: ${props.newName}` : chosen ? siteName(chosen) : "";
   const part = (typed ?? "").toLowerCase();
   // Options are made for the list that is open only: there may be hundreds of tenants and of sites.
-  const found = opened ? free.filter((site) => siteName(site).toLowerCase().includes(part)) : [];
+  const matching = opened ? free.filter((site) => siteName(site).toLowerCase().includes(part)) : [];
+  const wanted = plain(props.tenantName);
+  const near = matching.filter((site) => plain(site.clientName) === wanted);
+  const found = [...near, ...matching.filter((site) => !near.includes(site))];
   return (
     <Combobox
       aria-label={props.label}

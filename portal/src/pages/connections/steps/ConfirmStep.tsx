@@ -10,6 +10,7 @@ import { Loading } from "../../../ui/Loading";
 import { useEverySite, useEveryTenant } from "../../tenants/every";
 import { TenantList } from "../../tenants/SyncDialog";
 import type { Connection } from "../state";
+import { MOVED } from "./order";
 import { StepFrame } from "./StepFrame";
 
 const useStyles = makeStyles({
@@ -44,7 +45,7 @@ export function ConfirmStep({ connection }: { connection: Connection }) {
     onError: () => setKey(newKey()),
     onSuccess: async () => {
       await queries.invalidateQueries();
-      void navigate({ search: "?step=done" });
+      void navigate({ search: "?step=done" }, MOVED);
     },
   });
   const ids = new Set(tenants.data?.map((one) => one.id));

@@ -41,6 +41,7 @@ export function MappingRow(props: {
       ) : (
         <SitePicker
           label={`Site of ${tenant.displayName}`}
+          tenantName={tenant.displayName}
           choice={choice}
           free={props.free}
           newName={props.newName}

@@ -20,6 +20,7 @@ import { StepFrame } from "./StepFrame";
 const useStyles = makeStyles({
   root: { display: "grid", gap: tokens.spacingVerticalM, maxWidth: "44rem" },
   list: { margin: 0, paddingLeft: tokens.spacingHorizontalXL, display: "grid", gap: tokens.spacingVerticalXS },
+  who: { display: "flex", flexWrap: "wrap", alignItems: "center", gap: tokens.spacingHorizontalXS },
   button: { justifySelf: "start" },
 });
 const MESSAGE_CHARS = 500;
@@ -55,9 +56,9 @@ export function SignInStep({ connection }: { connection: Connection }) {
           </MessageBar>
         )}
         {connection.authorizedBy && (
-          <div>
-            <Mark tone={signedIn ? "good" : "quiet"}>{`${connection.authorizedBy} signed in`}</Mark>{" "}
-            <Time value={connection.authorizedAt} />.
+          <div className={styles.who}>
+            <Mark tone={signedIn ? "good" : "quiet"}>{`${connection.authorizedBy} signed in`}</Mark>
+            <Time value={connection.authorizedAt} />
           </div>
         )}
         <Text>The account that signs in should be one made for this alone, and</Text>

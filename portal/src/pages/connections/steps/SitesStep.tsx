@@ -17,11 +17,13 @@ import { suggest } from "../../sites/suggest";
 import { useEverySite, useEveryTenant } from "../../tenants/every";
 import type { Connection } from "../state";
 import { MappingRow } from "./MappingRow";
+import { MOVED } from "./order";
 import { StepFrame } from "./StepFrame";
 
 const PAGE = 50;
 const useStyles = makeStyles({
   bar: { display: "flex", flexWrap: "wrap", alignItems: "end", gap: tokens.spacingHorizontalM },
+  line: { display: "flex", flexWrap: "wrap", alignItems: "center", gap: tokens.spacingHorizontalS },
   list: { listStyleType: "none", margin: 0, padding: 0, borderTop: `1px solid ${tokens.colorNeutralStroke2}` },
   more: { alignSelf: "start" },
 });
@@ -80,7 +82,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
     },
     onSuccess: async (rows) => {
       await queries.invalidateQueries({ queryKey: ["list"] });
-      if (rows.every((row) => row.result !== "failed")) void navigate({ search: "?step=confirm" });
+      if (rows.every((row) => row.result !== "failed")) void navigate({ search: "?step=confirm" }, MOVED);
     },
   });
   const matching = (onlyOpen ? open : synced).filter((one) =>
@@ -121,8 +123,14 @@ export function SitesStep({ connection }: { connection: Connection }) {
             <Field label="New sites are called">
               <Input value={place} maxLength={100} onChange={(_, data) => setPlace(data.value)} />
             </Field>
+          </div>
+          <div className={styles.line}>
+            <Text role="status">
+              {`${mapped.size === 0 ? "None" : (synced.length - open.length).toLocaleString()} of ${synced.length.toLocaleString()} synced tenants mapped, ${ready.length.toLocaleString()} chosen, ${left.toLocaleString()} left out.`}
+            </Text>
             {left > 0 && (
               <Button
+                size="small"
                 onClick={() => {
                   const rest = open.filter((one) => choiceOf(one.id).kind === "none");
                   const fresh = rest.map((one): [string, Choice] => [one.id, { kind: "new" }]);
@@ -132,13 +140,10 @@ export function SitesStep({ connection }: { connection: Connection }) {
                 {left === 1 ? "A new site for the one left" : `New sites for the ${left.toLocaleString()} left`}
               </Button>
             )}
-            <Button icon={<ArrowUploadRegular />} onClick={() => setImporting(true)}>
+            <Button size="small" icon={<ArrowUploadRegular />} onClick={() => setImporting(true)}>
               Import sites
             </Button>
           </div>
-          <Text role="status">
-            {`${mapped.size === 0 ? "None" : (synced.length - open.length).toLocaleString()} of ${synced.length.toLocaleString()} synced tenants mapped, ${ready.length.toLocaleString()} chosen, ${left.toLocaleString()} left out.`}
-          </Text>
           <ul className={styles.list} aria-label="Tenants and their sites">
             {matching.slice(0, shown).map((tenant) => (
               <MappingRow

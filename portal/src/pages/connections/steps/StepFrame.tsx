@@ -1,12 +1,13 @@
 /** One step: its heading, what it is about, what is done in it, and the way back and on. */
-import { Button, makeStyles, mergeClasses, Subtitle1, Tooltip, tokens } from "@fluentui/react-components";
-import type { ReactNode } from "react";
-import { useNavigate } from "react-router";
-import { position, STEPS, type StepId } from "./order";
+import { Button, makeStyles, mergeClasses, Tooltip, tokens, typographyStyles } from "@fluentui/react-components";
+import { type ReactNode, useEffect, useRef } from "react";
+import { useLocation, useNavigate } from "react-router";
+import { MOVED, position, STEPS, type StepId } from "./order";
 
 const useStyles = makeStyles({
   root: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalL, minWidth: 0 },
   head: { display: "grid", gap: tokens.spacingVerticalXS, maxWidth: "44rem" },
+  title: { ...typographyStyles.subtitle1, margin: 0, outlineStyle: "none" },
   text: { color: tokens.colorNeutralForeground2 },
   body: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalM, minWidth: 0 },
   fill: { flexGrow: 1 },
@@ -38,9 +39,18 @@ export function StepFrame(props: {
 }) {
   const styles = useStyles();
   const navigate = useNavigate();
+  const location = useLocation();
+  const heading = useRef<HTMLHeadingElement>(null);
+  const moved = (location.state as { moved?: boolean } | null)?.moved === true;
+  useEffect(() => {
+    // Who goes from step to step by keyboard or ear goes on at the beginning of the next one.
+    if (!moved) return;
+    heading.current?.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [moved]);
   const at = position(props.step);
   const [before, after] = [STEPS[at - 1]?.id, STEPS[at + 1]?.id];
-  const go = (step: StepId | undefined) => step && void navigate({ search: `?step=${step}` });
+  const go = (step: StepId | undefined) => step && void navigate({ search: `?step=${step}` }, MOVED);
   const blocked = props.wanting !== undefined || props.busy === true;
   const next = (
     <Button
@@ -54,7 +64,9 @@ export function StepFrame(props: {
   return (
     <section className={styles.root}>
       <div className={styles.head}>
-        <Subtitle1 as="h2">{props.title}</Subtitle1>
+        <h2 ref={heading} tabIndex={-1} className={styles.title}>
+          {props.title}
+        </h2>
         <div className={styles.text}>{props.text}</div>
       </div>
       {props.children && <div className={mergeClasses(styles.body, props.fill && styles.fill)}>{props.children}</div>}

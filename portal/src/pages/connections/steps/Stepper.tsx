@@ -3,7 +3,7 @@ import { makeStyles, mergeClasses, tokens } from "@fluentui/react-components";
 import { CheckmarkRegular } from "@fluentui/react-icons";
 import { Link } from "react-router";
 import type { Connection } from "../state";
-import { open, position, STEPS, type StepId } from "./order";
+import { MOVED, open, position, STEPS, type StepId } from "./order";
 
 const NARROW = "@media (max-width: 1000px)";
 const useStyles = makeStyles({
@@ -14,7 +14,7 @@ const useStyles = makeStyles({
     display: "grid",
     alignContent: "start",
     gap: tokens.spacingVerticalXS,
-    [NARROW]: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalXS },
+    [NARROW]: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalXXS },
   },
   step: {
     display: "flex",
@@ -24,6 +24,7 @@ const useStyles = makeStyles({
     borderRadius: tokens.borderRadiusMedium,
     color: tokens.colorNeutralForeground2,
     textDecorationLine: "none",
+    [NARROW]: { gap: tokens.spacingHorizontalS, padding: tokens.spacingHorizontalXS },
   },
   link: { ":hover": { backgroundColor: tokens.colorNeutralBackground1Hover } },
   here: {
@@ -66,7 +67,7 @@ export function Stepper({ here, connection }: { here: StepId; connection: Connec
       <ol className={styles.list}>
         {STEPS.map((step, index) => {
           const current = step.id === here;
-          const over = index < position(here);
+          const over = !current && (index < position(here) || connection?.status === "active");
           const inside = (
             <>
               <span className={mergeClasses(styles.sign, over && styles.over, current && styles.now)} aria-hidden>
@@ -78,7 +79,7 @@ export function Stepper({ here, connection }: { here: StepId; connection: Connec
           return (
             <li key={step.id} aria-current={current ? "step" : undefined}>
               {!current && open(step.id, connection) && connection ? (
-                <Link className={mergeClasses(styles.step, styles.link)} to={{ search: `?step=${step.id}` }}>
+                <Link className={mergeClasses(styles.step, styles.link)} to={{ search: `?step=${step.id}` }} {...MOVED}>
                   {inside}
                 </Link>
               ) : (

@@ -30,6 +30,9 @@ const BEGIN: Record<Connection["status"], StepId> = {
   disabling: "name",
 };
 
+/** Goes with a move from one step to another: the next one takes the focus. */
+export const MOVED = { state: { moved: true } };
+
 /** Position of a step. */
 export function position(step: StepId): number {
   return STEPS.findIndex((one) => one.id === step);
