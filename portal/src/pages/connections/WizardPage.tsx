@@ -31,6 +31,8 @@ const useStyles = makeStyles({
   },
 });
 
+const NOTHING_YET = { synced: 0, mapped: 0 };
+
 export default function WizardPage() {
   const { connectionId } = useParams();
   const { api } = useSession();
@@ -78,24 +80,30 @@ export default function WizardPage() {
 function Resumed({ connection }: { connection: Connection }) {
   const [query] = useSearchParams();
   const wanted = query.get("step");
+  if (connection.status === "tested" && !wanted) return <Midway connection={connection} />;
+  const here = stepOf(wanted, connection, NOTHING_YET);
+  return here === wanted ? <Steps here={here} connection={connection} /> : <Pinned step={here} />;
+}
+
+/** Of a tested connection, what is synced and mapped says where it goes on. */
+function Midway({ connection }: { connection: Connection }) {
   const tenants = useEveryTenant(connection.id);
   const sites = useEverySite();
-  if (connection.status === "tested" && !wanted && (tenants.isPending || sites.isPending)) {
-    return <Loading label="Looking at how far it is" />;
-  }
+  if (tenants.isPending || sites.isPending) return <Loading label="Looking at how far it is" />;
   const ids = new Set(tenants.data?.map((one) => one.id));
   const progress = {
     synced: tenants.data?.filter((one) => one.status === "synced").length ?? 0,
     mapped: sites.data?.filter((site) => site.tenantId && ids.has(site.tenantId)).length ?? 0,
   };
-  const here = stepOf(wanted, connection, progress);
-  if (here !== wanted) {
-    // It stays on this step while what is done in it changes the state.
-    const next = new URLSearchParams(query);
-    next.set("step", here);
-    return <Navigate replace to={{ search: next.toString() }} />;
-  }
-  return <Steps here={here} connection={connection} />;
+  return <Pinned step={stepOf(null, connection, progress)} />;
+}
+
+/** Put the step into the address: it stays while what is done in it changes the state. */
+function Pinned({ step }: { step: StepId }) {
+  const [query] = useSearchParams();
+  const next = new URLSearchParams(query);
+  next.set("step", step);
+  return <Navigate replace to={{ search: next.toString() }} />;
 }
 
 function Steps({ here, connection }: { here: StepId; connection: Connection | undefined }) {

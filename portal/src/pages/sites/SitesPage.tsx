@@ -1,5 +1,4 @@
 /** Clients' sites, and which tenant each stands for. */
-import { Button, Tooltip } from "@fluentui/react-components";
 import {
   AddRegular,
   ArrowUploadRegular,
@@ -16,6 +15,7 @@ import { readAll } from "../../table/rows";
 import { Table } from "../../table/Table";
 import { AppLink } from "../../ui/AppLink";
 import { Ask } from "../../ui/Ask";
+import { Deed } from "../../ui/Deed";
 import { PageFrame } from "../../ui/PageFrame";
 import { Mark } from "../../ui/status";
 import { ADMINS_ONLY } from "../tenants/TenantsTable";
@@ -122,13 +122,18 @@ export default function SitesPage() {
       title="Sites"
       actions={
         <>
-          <TopButton
+          <Deed
             icon={<ArrowUploadRegular />}
             label="Import"
-            allowed={mayChange}
+            disabled={mayChange ? undefined : ADMINS_ONLY}
             run={() => setAsked({ deed: "import" })}
           />
-          <TopButton icon={<AddRegular />} label="New site" allowed={mayChange} run={() => setAsked({ deed: "new" })} />
+          <Deed
+            icon={<AddRegular />}
+            label="New site"
+            disabled={mayChange ? undefined : ADMINS_ONLY}
+            run={() => setAsked({ deed: "new" })}
+          />
         </>
       }
     >
@@ -160,20 +165,6 @@ export default function SitesPage() {
 }
 
 const idOf = (row: Site) => row.id;
-
-function TopButton(props: { icon: React.ReactElement; label: string; allowed: boolean; run: () => void }) {
-  const button = (
-    <Button icon={props.icon} disabledFocusable={!props.allowed} onClick={props.run}>
-      {props.label}
-    </Button>
-  );
-  if (props.allowed) return button;
-  return (
-    <Tooltip content={ADMINS_ONLY} relationship="description">
-      {button}
-    </Tooltip>
-  );
-}
 
 function UnmapDialog({ site, close }: { site: Site; close: () => void }) {
   const { api } = useSession();

@@ -1,13 +1,11 @@
 /** One client tenant: how it is, what is wrong with it, its subscriptions, and the way to Microsoft's portals. */
 import {
-  Button,
   Link,
   MessageBar,
   MessageBarBody,
   MessageBarTitle,
   makeStyles,
   Subtitle2,
-  Tooltip,
   tokens,
 } from "@fluentui/react-components";
 import { ArrowSyncRegular, OpenRegular, PlugDisconnectedRegular } from "@fluentui/react-icons";
@@ -17,6 +15,7 @@ import { useParams, useSearchParams } from "react-router";
 import { useSession } from "../../session";
 import { AppLink } from "../../ui/AppLink";
 import { Linked } from "../../ui/Checks";
+import { Deed } from "../../ui/Deed";
 import { Facts } from "../../ui/Facts";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
@@ -185,19 +184,5 @@ function Shown({ tenant, task }: { tenant: Tenant; task: ReturnType<typeof useTa
         />
       )}
     </PageFrame>
-  );
-}
-
-function Deed(props: { icon: React.ReactElement; label: string; disabled: string | undefined; run: () => void }) {
-  const button = (
-    <Button icon={props.icon} disabledFocusable={props.disabled !== undefined} onClick={props.run}>
-      {props.label}
-    </Button>
-  );
-  if (props.disabled === undefined) return button;
-  return (
-    <Tooltip content={props.disabled} relationship="description">
-      {button}
-    </Tooltip>
   );
 }

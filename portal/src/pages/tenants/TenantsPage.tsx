@@ -1,9 +1,9 @@
 /** Every client tenant: which are synced, which are not and why, and syncing them. */
-import { Button, Tooltip } from "@fluentui/react-components";
 import { ArrowClockwiseRegular } from "@fluentui/react-icons";
 import { useMutation } from "@tanstack/react-query";
 import { newKey } from "../../api/client";
 import { useSession } from "../../session";
+import { Deed } from "../../ui/Deed";
 import { Failure } from "../../ui/Failure";
 import { PageFrame } from "../../ui/PageFrame";
 import { Task, useTask } from "../../ui/Task";
@@ -18,26 +18,17 @@ export default function TenantsPage() {
       (await api.POST("/api/tenants/refresh", { body: {}, headers: { "Idempotency-Key": newKey() } })).data,
     onSuccess: (operation) => operation && task.begin(operation.id),
   });
-  const button = (
-    <Button
-      icon={<ArrowClockwiseRegular />}
-      disabledFocusable={!mayChange || refresh.isPending || task.running}
-      onClick={() => refresh.mutate()}
-    >
-      Refresh customers
-    </Button>
-  );
   return (
     <PageFrame
       title="Tenants"
       actions={
-        mayChange ? (
-          button
-        ) : (
-          <Tooltip content={ADMINS_ONLY} relationship="description">
-            {button}
-          </Tooltip>
-        )
+        <Deed
+          icon={<ArrowClockwiseRegular />}
+          label="Refresh customers"
+          disabled={mayChange ? undefined : ADMINS_ONLY}
+          busy={refresh.isPending || task.running}
+          run={() => refresh.mutate()}
+        />
       }
     >
       {refresh.error && <Failure error={refresh.error} />}

@@ -1,7 +1,8 @@
 /** One step: its heading, what it is about, what is done in it, and the way back and on. */
-import { Button, makeStyles, mergeClasses, Tooltip, tokens, typographyStyles } from "@fluentui/react-components";
+import { Button, makeStyles, mergeClasses, tokens, typographyStyles } from "@fluentui/react-components";
 import { type ReactNode, useEffect, useRef } from "react";
 import { useLocation, useNavigate } from "react-router";
+import { Deed } from "../../../ui/Deed";
 import { MOVED, position, STEPS, type StepId } from "./order";
 
 const useStyles = makeStyles({
@@ -51,16 +52,6 @@ export function StepFrame(props: {
   const at = position(props.step);
   const [before, after] = [STEPS[at - 1]?.id, STEPS[at + 1]?.id];
   const go = (step: StepId | undefined) => step && void navigate({ search: `?step=${step}` }, MOVED);
-  const blocked = props.wanting !== undefined || props.busy === true;
-  const next = (
-    <Button
-      appearance="primary"
-      disabledFocusable={blocked}
-      onClick={() => (props.onNext ? props.onNext() : go(after))}
-    >
-      {props.next ?? "Next"}
-    </Button>
-  );
   return (
     <section className={styles.root}>
       <div className={styles.head}>
@@ -73,13 +64,13 @@ export function StepFrame(props: {
       {!props.last && (
         <div className={styles.foot}>
           {before && <Button onClick={() => go(before)}>Back</Button>}
-          {props.wanting === undefined ? (
-            next
-          ) : (
-            <Tooltip content={props.wanting} relationship="description">
-              {next}
-            </Tooltip>
-          )}
+          <Deed
+            primary
+            label={props.next ?? "Next"}
+            disabled={props.wanting}
+            busy={props.busy ?? false}
+            run={() => (props.onNext ? props.onNext() : go(after))}
+          />
         </div>
       )}
     </section>
