@@ -10,12 +10,13 @@ from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
-from shared import health, site_import, sites
+from shared import health, site_import, site_views, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
 from shared.app import App
 from shared.errors import InvalidInput, NotFound, UnsupportedMediaType
 from shared.site_import import ImportedSite
-from shared.sites import Site, SiteView
+from shared.site_views import SiteView
+from shared.sites import Site
 
 area = Area("sites")
 READ = (DEVICES_READ, M365_READ)
@@ -57,7 +58,7 @@ def _why(request: Request, body: Acting) -> dict[str, str | None]:
 async def _shown(app: App, response: Response, site: Site) -> SiteView:
     if site.etag:
         response.headers["ETag"] = site.etag
-    return await sites.describe(app, site)
+    return await site_views.describe(app, site)
 
 
 @area.get("/sites", permission=READ)
@@ -70,7 +71,7 @@ async def list_sites(
 ) -> Page[SiteView]:
     """Every site in scope, with what it stands for and whether its Azure resources are read."""
     found = await sites.matching(app, caller, client_names=client_name, search=search)
-    view = await sites.describer(app)
+    view = await site_views.describer(app)
     return page.of(
         found,
         columns={"id": lambda s: s.id, "clientName": lambda s: s.client_name, "siteName": lambda s: s.site_name},

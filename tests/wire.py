@@ -18,7 +18,8 @@ def whole(serialize: Serialize) -> Serialize:
     async def checked(*, response_content: Any, **options: Any) -> Any:
         sent = await serialize(response_content=response_content, **options)
         if isinstance(sent, bytes):
-            given = json.loads(ANYTHING.dump_json(response_content))
+            by_alias, exclude_unset = bool(options.get("by_alias")), bool(options.get("exclude_unset"))
+            given = json.loads(ANYTHING.dump_json(response_content, by_alias=by_alias, exclude_unset=exclude_unset))
             assert json.loads(sent) == given, f"sent {sent.decode()[:1000]} of {given}"
         return sent
 
