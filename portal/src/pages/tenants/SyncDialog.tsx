@@ -39,14 +39,13 @@ export function SyncDialog(props: {
     >
       {verb === "sync" ? (
         <div>
-          Tenantry's enterprise application is made in each of them, given the permissions that the connection lists,
-          and proved to work. That takes some seconds a tenant; what is there already stays as it is.
+          Tenantry's enterprise application is made there, given the permissions that the connection lists, and proved
+          to work. That takes some seconds a tenant; what is there already stays as it is.
         </div>
       ) : (
         <div>
-          Tenantry's enterprise application is deleted from each of them, with its permissions and its roles in Azure.
-          Their devices leave the lists and their alerts close at once. Their sites stay mapped: sync a tenant again,
-          and its devices come back.
+          Tenantry's enterprise application is deleted there, with its permissions and its roles in Azure. The devices
+          leave the lists and their alerts close at once. Sites stay mapped: sync again, and the devices come back.
         </div>
       )}
       <TenantList tenants={tenants} />

@@ -7,11 +7,13 @@ import { Deed } from "../../ui/Deed";
 import { Failure } from "../../ui/Failure";
 import { PageFrame } from "../../ui/PageFrame";
 import { Task, useTask } from "../../ui/Task";
+import { useNames } from "./every";
 import { ADMINS_ONLY, TenantsTable } from "./TenantsTable";
 
 export default function TenantsPage() {
   const { api, can } = useSession();
   const task = useTask();
+  const names = useNames();
   const mayChange = can("Integration.Admin");
   const refresh = useMutation({
     mutationFn: async () =>
@@ -32,7 +34,7 @@ export default function TenantsPage() {
       }
     >
       {refresh.error && <Failure error={refresh.error} />}
-      {task.id && <Task id={task.id} names={task.names} clear={task.clear} />}
+      {task.id && <Task id={task.id} names={{ ...names, ...task.names }} clear={task.clear} />}
       <TenantsTable name="tenants" keepFilters busy={task.running} begun={task.begin} />
     </PageFrame>
   );

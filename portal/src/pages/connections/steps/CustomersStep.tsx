@@ -7,7 +7,7 @@ import { newKey } from "../../../api/client";
 import { useSession } from "../../../session";
 import { Failure } from "../../../ui/Failure";
 import { Task, useTask } from "../../../ui/Task";
-import { useEveryTenant } from "../../tenants/every";
+import { useEveryTenant, useNames } from "../../tenants/every";
 import { TenantsTable } from "../../tenants/TenantsTable";
 import type { Connection } from "../state";
 import { StepFrame } from "./StepFrame";
@@ -20,6 +20,7 @@ export function CustomersStep({ connection }: { connection: Connection }) {
   const styles = useStyles();
   const { api } = useSession();
   const task = useTask();
+  const names = useNames();
   const tenants = useEveryTenant(connection.id, task.running ? 3 : 30);
   const { begin } = task;
   const refresh = useMutation({
@@ -55,7 +56,9 @@ export function CustomersStep({ connection }: { connection: Connection }) {
         <Text role="status">
           {tenants.data && tenants.data.length > 0
             ? `${tenants.data.length.toLocaleString()} tenants, ${synced.toLocaleString()} synced${pending ? `, ${pending.toLocaleString()} under way` : ""}.`
-            : "Microsoft is asked for the list of your customers."}
+            : task.id === undefined || task.running
+              ? "Microsoft is asked for the list of your customers."
+              : "No customer is known yet."}
         </Text>
         <Button
           size="small"
@@ -68,7 +71,7 @@ export function CustomersStep({ connection }: { connection: Connection }) {
       </div>
       {refresh.error && <Failure error={refresh.error} retry={() => refresh.mutate(newKey())} />}
       {tenants.error && <Failure error={tenants.error} retry={() => void tenants.refetch()} />}
-      {task.id && <Task id={task.id} names={task.names} clear={task.clear} />}
+      {task.id && <Task id={task.id} names={{ ...names, ...task.names }} clear={task.clear} />}
       <TenantsTable name="wizard" connectionId={connection.id} busy={task.running || pending > 0} begun={begin} />
     </StepFrame>
   );

@@ -1,13 +1,15 @@
 /** Step 1: what the connection is called, and whose tenant it is for. */
-import { Field, Input, makeStyles, Text, tokens } from "@fluentui/react-components";
+import { Field, Input, MessageBar, MessageBarBody, makeStyles, Text, tokens } from "@fluentui/react-components";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { newKey } from "../../../api/client";
 import { useSession } from "../../../session";
+import { AppLink } from "../../../ui/AppLink";
 import { Facts } from "../../../ui/Facts";
 import { Failure } from "../../../ui/Failure";
 import { Time } from "../../../ui/time";
+import { useEveryConnection } from "../../tenants/every";
 import { wizardOf } from "../ConnectionsPage";
 import { type Connection, ConnectionState } from "../state";
 import { StepFrame } from "./StepFrame";
@@ -46,6 +48,8 @@ function Unnamed() {
   const [tenant, setTenant] = useState("");
   const [left, setLeft] = useState(false);
   const [key, setKey] = useState(newKey);
+  const connections = useEveryConnection();
+  const same = connections.data?.find((one) => one.partnerTenantId === tenant.trim().toLowerCase());
   const isId = GUID.test(tenant.trim());
   const create = useMutation({
     mutationFn: async () => {
@@ -92,6 +96,17 @@ function Unnamed() {
           />
         </Field>
       </div>
+      {same && (
+        <MessageBar intent="warning" layout="multiline">
+          <MessageBarBody>
+            A connection reaches this tenant already, and keeps its customers:{" "}
+            <AppLink inText to={wizardOf(same.id)}>
+              {same.name}
+            </AppLink>
+            . Go on with that one, or remove it first.
+          </MessageBarBody>
+        </MessageBar>
+      )}
       {create.error && <Failure error={create.error} />}
     </StepFrame>
   );
