@@ -13,6 +13,8 @@ const OperationPage = lazy(() => import("./pages/operations/OperationPage"));
 const SchedulePage = lazy(() => import("./pages/schedules/SchedulePage"));
 const ScheduleFormPage = lazy(() => import("./pages/schedules/ScheduleFormPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
+const TenantPage = lazy(() => import("./pages/tenants/TenantPage"));
+const WizardPage = lazy(() => import("./pages/connections/WizardPage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
 function Guarded({ permissions, children }: { permissions: readonly string[]; children: ReactNode }) {
@@ -21,6 +23,7 @@ function Guarded({ permissions, children }: { permissions: readonly string[]; ch
   return <Suspense fallback={<Loading label="Loading the page" />}>{children}</Suspense>;
 }
 
+<<<<<<< HEAD
 // Made when somebody is signed in: before that, the address is the sign-in's.
 function createRouter() {
   return createBrowserRouter([
@@ -82,6 +85,50 @@ function createRouter() {
     },
   ]);
 }
+=======
+const router = createBrowserRouter([
+  {
+    element: <Shell />,
+    errorElement: <Crash />,
+    children: [
+      { index: true, element: <Home /> },
+      ...PAGES.map(({ path, permissions, Page }) => ({
+        path,
+        element: (
+          <Guarded permissions={permissions}>
+            <Page />
+          </Guarded>
+        ),
+      })),
+      {
+        path: "devices/:deviceId",
+        element: (
+          <Guarded permissions={["CloudDevices.Read"]}>
+            <DevicePage />
+          </Guarded>
+        ),
+      },
+      {
+        path: "setup/tenants/:tenantId",
+        element: (
+          <Guarded permissions={["CloudDevices.Read", "Microsoft365.Read"]}>
+            <TenantPage />
+          </Guarded>
+        ),
+      },
+      ...["setup/connections/new", "setup/connections/:connectionId/setup"].map((path) => ({
+        path,
+        element: (
+          <Guarded permissions={["Integration.Admin"]}>
+            <WizardPage />
+          </Guarded>
+        ),
+      })),
+      { path: "*", element: <NotFound /> },
+    ],
+  },
+]);
+>>>>>>> p3
 
 /** The portal of a signed-in person. */
 export function App() {

@@ -1,5 +1,15 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
+<<<<<<< HEAD
 import { CalendarClockRegular, CloudRegular, type FluentIcon, TaskListLtrRegular } from "@fluentui/react-icons";
+=======
+import {
+  BuildingRegular,
+  CloudRegular,
+  type FluentIcon,
+  PeopleTeamRegular,
+  PlugConnectedRegular,
+} from "@fluentui/react-icons";
+>>>>>>> p3
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -27,6 +37,7 @@ export const PAGES: readonly PageEntry[] = [
     Page: lazy(() => import("../pages/devices/DevicesPage")),
   },
   {
+<<<<<<< HEAD
     path: "operations",
     name: "Operations",
     group: "Work",
@@ -41,5 +52,29 @@ export const PAGES: readonly PageEntry[] = [
     icon: CalendarClockRegular,
     permissions: ["CloudDevices.Read"],
     Page: lazy(() => import("../pages/schedules/SchedulesPage")),
+=======
+    path: "setup/connections",
+    name: "Connections",
+    group: "Setup",
+    icon: PlugConnectedRegular,
+    permissions: ["Integration.Admin"],
+    Page: lazy(() => import("../pages/connections/ConnectionsPage")),
+  },
+  {
+    path: "setup/tenants",
+    name: "Tenants",
+    group: "Setup",
+    icon: PeopleTeamRegular,
+    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    Page: lazy(() => import("../pages/tenants/TenantsPage")),
+  },
+  {
+    path: "setup/sites",
+    name: "Sites",
+    group: "Setup",
+    icon: BuildingRegular,
+    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    Page: lazy(() => import("../pages/sites/SitesPage")),
+>>>>>>> p3
   },
 ];

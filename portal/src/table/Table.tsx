@@ -59,6 +59,8 @@ export interface TableProps<P extends ListPath> {
   /** The list takes `search`; what the box says. */
   search?: string;
   sort?: Sort;
+  /** The filters are there again at the next visit. */
+  keepFilters?: boolean;
   /** What can be done with one row; an empty list hides nothing, it says that there is nothing. */
   rowActions?: (row: RowOf<P>) => readonly RowAction[];
   /** What can be done with the selected rows; rows can be selected only where this is given. */
@@ -78,7 +80,7 @@ export interface TableProps<P extends ListPath> {
 export function Table<P extends ListPath>(props: TableProps<P>) {
   const styles = useStyles();
   const filters = props.filters ?? NO_FILTERS;
-  const state = useTableState(props.name, filters, props.search !== undefined, props.sort);
+  const state = useTableState(props.name, filters, props.search !== undefined, props.sort, props.keepFilters);
   const page = useRows(props.path, props.inPath, props.always, state, props.refreshSeconds ?? REFRESH_SECONDS);
   const [condensed, setCondensed] = usePreference("condensed", true);
   const [layout, setLayout] = usePreference<GridProps<unknown>["layout"]>(`table.${props.name}.columns`, NO_LAYOUT);

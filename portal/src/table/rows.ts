@@ -29,6 +29,29 @@ export async function readPage<P extends ListPath>(
   return data as Loaded<RowOf<P>>;
 }
 
+/** Every row of a list, page by page. */
+export async function readAll<P extends ListPath>(
+  api: Api,
+  path: P,
+  query: Record<string, unknown>,
+  signal?: AbortSignal,
+): Promise<RowOf<P>[]> {
+  const rows: RowOf<P>[] = [];
+  let token: string | undefined;
+  do {
+    const page = await readPage(
+      api,
+      path,
+      undefined,
+      { ...query, $top: 1000, ...(token && { $skiptoken: token }) },
+      signal,
+    );
+    rows.push(...page.value);
+    token = nextToken(page);
+  } while (token !== undefined);
+  return rows;
+}
+
 /** The page that the table stands on, read again every `refresh` seconds while the window is looked at. */
 export function useRows<P extends ListPath>(
   path: P,

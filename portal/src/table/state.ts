@@ -1,11 +1,12 @@
 /** Filters and sort of a table live in the address, so that a link or a reload shows the same; the rest is remembered. */
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useSearchParams } from "react-router";
 import { usePreference } from "../ui/preferences";
 import type { Filter, Filters, Sort } from "./model";
 
 export const PAGE_SIZES = [25, 50, 100, 250] as const;
 const SORT = "sort";
+const NO_FILTERS: Filters = {};
 
 export interface TableState {
   filters: Filters;
@@ -29,8 +30,14 @@ function paramsOf(filters: readonly Filter[], searchable: boolean): string[] {
   return searchable ? [...named, "search"] : named;
 }
 
-/** The state of the table called `name`. */
-export function useTableState(name: string, filters: readonly Filter[], searchable: boolean, usual?: Sort): TableState {
+/** The state of the table called `name`. `keep`: its filters are there again at the next visit. */
+export function useTableState(
+  name: string,
+  filters: readonly Filter[],
+  searchable: boolean,
+  usual?: Sort,
+  keep = false,
+): TableState {
   const [query, setQuery] = useSearchParams();
   const [size, rememberSize] = usePreference<number>(`table.${name}.size`, 50);
   const [position, setPosition] = useState<{ of: string; trail: readonly string[] }>({ of: "", trail: [] });
@@ -58,6 +65,7 @@ export function useTableState(name: string, filters: readonly Filter[], searchab
       ),
     [setQuery],
   );
+  useKept(name, keep, known as Filters, change);
   return {
     filters: known as Filters,
     sort,
@@ -84,6 +92,31 @@ export function useTableState(name: string, filters: readonly Filter[], searchab
     forward: (token) => setPosition({ of: list, trail: [...trail, token] }),
     back: () => setPosition({ of: list, trail: trail.slice(0, -1) }),
   };
+}
+
+/** Remember the filters, and begin a visit whose address has none with those of the last one. */
+function useKept(
+  name: string,
+  keep: boolean,
+  filters: Filters,
+  change: (edit: (next: URLSearchParams) => void) => void,
+): void {
+  const [kept, setKept] = usePreference<Filters>(`table.${name}.filters`, NO_FILTERS);
+  const begun = useRef(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is remembered counts once, at the beginning
+  useEffect(() => {
+    if (!keep) return;
+    if (!begun.current) {
+      begun.current = true;
+      if (Object.keys(filters).length === 0 && Object.keys(kept).length > 0) {
+        change((next) => {
+          for (const [param, values] of Object.entries(kept)) for (const value of values) next.append(param, value);
+        });
+        return;
+      }
+    }
+    setKept(filters);
+  }, [keep, filters]);
 }
 
 function sortOf(text: string): Sort {

@@ -71,7 +71,7 @@ export function OperationProgress({ id, noun }: { id: string; noun: string }) {
         </MessageBar>
       )}
       <Text>
-        It goes on when you leave this page.{" "}
+        {!ended(status) && "It goes on when you leave this page. "}
         <AppLink inText to={`/operations/${id}`}>
           See the operation
         </AppLink>
