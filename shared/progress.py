@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NotRequired, cast
 
@@ -232,7 +233,7 @@ async def _mark_running(app: App, operation_id: str) -> None:
 
 
 async def set_item(
-    app: App, operation_id: str | None, target: str, status: Status, error: dict[str, Any] | None = None
+    app: App, operation_id: str | None, target: str, status: Status, error: Mapping[str, Any] | None = None
 ) -> None:
     """Report one item; ends the operation when it was the last. Harmless when repeated or without an operation."""
     if operation_id is None:
