@@ -16,7 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from shared.app import App
-from shared.clock import newest_first
+from shared.clock import Rfc3339, newest_first
 from shared.errors import Conflict, NotFound
 from shared.store.tables import TRANSACTION_LIMIT, Kind, Record, insert
 
@@ -294,7 +294,7 @@ class OperationResult(TypedDict, total=False):
     outcomeUnknown: int
     downloadUrl: str
     rows: int
-    expiresAt: str
+    expiresAt: Rfc3339
 
 
 class OperationItem(TypedDict):

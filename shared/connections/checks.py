@@ -42,7 +42,7 @@ RELATIONSHIPS_AT_ONCE = 8
 class Check(BaseModel):
     """One thing that was looked at. `fix` says what to do; it is empty when nothing is to be done."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     id: str
     title: str
