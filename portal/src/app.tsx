@@ -9,6 +9,7 @@ import { Shell } from "./shell/Shell";
 import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
+const AlertPage = lazy(() => import("./pages/alerts/AlertPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
@@ -32,6 +33,14 @@ const router = createBrowserRouter([
           </Guarded>
         ),
       })),
+      {
+        path: "alerts/:alertId",
+        element: (
+          <Guarded permissions={["CloudDevices.Read"]}>
+            <AlertPage />
+          </Guarded>
+        ),
+      },
       {
         path: "devices/:deviceId",
         element: (

@@ -1,5 +1,5 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-import { CloudRegular, type FluentIcon } from "@fluentui/react-icons";
+import { AlertRegular, CloudRegular, type FluentIcon } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -15,6 +15,14 @@ export interface PageEntry {
 }
 
 export const PAGES: readonly PageEntry[] = [
+  {
+    path: "alerts",
+    name: "Alerts",
+    group: "Work",
+    icon: AlertRegular,
+    permissions: ["CloudDevices.Read"],
+    Page: lazy(() => import("../pages/alerts/AlertsPage")),
+  },
   {
     path: "devices",
     name: "Cloud devices",
