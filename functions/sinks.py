@@ -29,6 +29,7 @@ DeliveryId = Annotated[str, Path(pattern=ID, description="Id of a delivery, whic
 SiteId = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]
 EventType = Annotated[str, Field(pattern=r"^tenantry\.[A-Za-z]{1,40}\.[A-Za-z]{1,40}$")]
 MAX_EVENTS = 50
+MAX_ALERTS = 10
 ReadOnly = Annotated[Any, Field(description="Given by the service; ignored when sent.")]
 
 
@@ -174,6 +175,10 @@ async def list_sink_deliveries(
     page: PageDep,
     sink_id: SinkId,
     state: Annotated[State | None, Query(description="Default: all.")] = None,
+    alert_id: Annotated[
+        list[Annotated[str, Query(pattern=ID)]] | None,
+        Query(alias="alertId", max_length=MAX_ALERTS, description="Of these alerts only."),
+    ] = None,
 ) -> Page[DeliveryView]:
     """What was sent to it, and every attempt; newest event first (the only order)."""
     page.order({"eventAt"}, "eventAt desc")
@@ -185,8 +190,11 @@ async def list_sink_deliveries(
         if len(page.after) != 1 or not isinstance(page.after[0], str):
             raise InvalidInput("$skiptoken is not one that was given out.", target="$skiptoken")
         above = page.after[0]
-    total = await deliveries.count(app, sink.id, state) if page.count else None
-    found = await deliveries.of_sink(app, sink.id, state=state, above=above, limit=page.top + 1)
+    alerts = tuple(alert_id or ())
+    total = await deliveries.count(app, sink.id, state, alerts) if page.count else None
+    found = await deliveries.of_sink(
+        app, sink.id, state=state, alert_ids=alerts, above=above, limit=page.top + 1
+    )
     shown = found[: page.top]
     after = [shown[-1].id] if len(found) > page.top else None
     return page.reply([deliveries.view(row) for row in shown], after=after, total=total)

@@ -43,11 +43,17 @@ IN_ONE = 45
 
 
 async def of_sink(
-    app: App, sink_id: str, *, state: State | None = None, above: str = "", limit: int | None = None
+    app: App,
+    sink_id: str,
+    *,
+    state: State | None = None,
+    alert_ids: Sequence[str] = (),
+    above: str = "",
+    limit: int | None = None,
 ) -> list[Delivery]:
-    """Deliveries to a sink, newest event first, from beyond an id."""
+    """Deliveries to a sink, newest event first, from beyond an id; of these alerts only, if any are named."""
     logged = {"held": "pending"}.get(state or "", state)
-    where, parameters = ("state eq @state", {"state": logged}) if logged else ("", {})
+    where, parameters = _where(logged, alert_ids)
     found: list[Delivery] = []
     after = LOGGED + above
     while limit is None or len(found) < limit:
@@ -61,8 +67,27 @@ async def of_sink(
     return found if limit is None else found[:limit]
 
 
-async def count(app: App, sink_id: str, state: State | None) -> int:
+def _where(logged: str | None, alert_ids: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    """What of a filter the storage can do. Nothing of an alert lies before it was made, which its id tells."""
+    parts, parameters = [], dict[str, Any]()
+    if logged:
+        parts.append("state eq @state")
+        parameters["state"] = logged
+    if alert_ids:
+        named = {f"alert{number}": alert_id for number, alert_id in enumerate(alert_ids)}
+        parts.append(f"({' or '.join(f'alert eq @{name}' for name in named)})")
+        parameters |= named
+        made = [place[1] for place in map(parse_id, alert_ids) if place]
+        if len(made) == len(alert_ids):
+            parts.append("RowKey lt @last")
+            parameters["last"] = LOGGED + newest_first(min(made)) + "~"
+    return " and ".join(parts), parameters
+
+
+async def count(app: App, sink_id: str, state: State | None, alert_ids: Sequence[str] = ()) -> int:
     """How many there are."""
+    if alert_ids:
+        return len(await of_sink(app, sink_id, state=state, alert_ids=alert_ids))
     in_line = state in ("pending", "held")
     where, parameters = ("state eq @state", {"state": state}) if state else ("", {})
     rows = app.tables.rows(

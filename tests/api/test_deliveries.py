@@ -53,6 +53,29 @@ async def test_a_failing_receiver_is_tried_again_with_the_same_id(estate: Estate
     assert all(attempt["durationMs"] >= 0 for attempt in shown["attempts"])
 
 
+async def test_deliveries_of_an_alert_are_listed_apart_from_those_of_others(estate: Estate) -> None:
+    sink = await estate.webhook()
+    first = alert_of(estate.app, "1")
+    await tell(estate, first, ["opened", "closed"], [sink["id"]])
+    await estate.advance(HOUR)
+    second, third = alert_of(estate.app, "2"), alert_of(estate.app, "3")
+    await tell(estate, second, ["opened"], [sink["id"]])
+    await estate.receiver_fails(status=503, times=1)
+    await tell(estate, third, ["opened"], [sink["id"]])
+    path = f"/sinks/{sink['id']}/deliveries"
+
+    async def told(**query: Any) -> list[tuple[str, str]]:
+        return [(row["alertId"], row["event"].rpartition(".")[2]) for row in await estate.listed(path, **query)]
+
+    assert await told(alertId=first) == [(first, "closed"), (first, "opened")]
+    assert await told(alertId=[first, second]) == [(second, "opened"), (first, "closed"), (first, "opened")]
+    assert await told(alertId=[first, third], state="pending") == [(third, "opened")]
+    assert await told(alertId="another") == []
+    page = await estate.call("GET", path, params={"alertId": first, "$top": 1, "$count": True})
+    assert (page["count"], len(page["value"])) == (2, 1)
+    await estate.call("GET", path, 400, params={"alertId": ["a"] * 11})
+
+
 async def test_a_dropped_connection_is_a_failed_attempt_with_its_reason(estate: Estate, quick: None) -> None:
     sink = await estate.webhook()
     await estate.receiver_fails(kind="disconnect", times=1)

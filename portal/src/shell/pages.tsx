@@ -1,43 +1,60 @@
-/** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-<<<<<<< HEAD
-import { CalendarClockRegular, CloudRegular, type FluentIcon, TaskListLtrRegular } from "@fluentui/react-icons";
-=======
+/** Every page: where it is, who may see it, and its code, which is loaded when it is opened. */
 import {
+  AlertRegular,
   BuildingRegular,
+  CalendarClockRegular,
   CloudRegular,
   type FluentIcon,
   PeopleTeamRegular,
   PlugConnectedRegular,
+  TaskListLtrRegular,
+  TicketDiagonalRegular,
 } from "@fluentui/react-icons";
->>>>>>> p3
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
   /** Without a leading slash. */
   path: string;
-  name: string;
-  /** Heading in the navigation. */
-  group: "Work" | "Setup";
-  icon: FluentIcon;
   /** Any of these is enough; none: everybody who is signed in. */
   permissions: readonly string[];
   Page: ComponentType;
 }
 
-/** Who may see operations: of each only those of what they may read. */
-export const OPERATION_READERS = ["CloudDevices.Read", "Microsoft365.Read", "Collections.Read", "Integration.Admin"];
+/** A page of the navigation. */
+export interface NavigationEntry extends PageEntry {
+  name: string;
+  /** Heading in the navigation. */
+  group: "Work" | "Setup";
+  icon: FluentIcon;
+}
 
-export const PAGES: readonly PageEntry[] = [
+const READ_DEVICES = ["CloudDevices.Read"];
+const ACT_ON_DEVICES = ["CloudDevices.Update"];
+const READ_CLIENTS = ["CloudDevices.Read", "Microsoft365.Read"];
+const MANAGE_ALERTS = ["Alerts.Manage"];
+const ADMIN = ["Integration.Admin"];
+/** Who may see operations: of each only those of what they may read. */
+export const OPERATION_READERS = [...READ_CLIENTS, "Collections.Read", ...ADMIN];
+
+/** The navigation, in its order. */
+export const PAGES: readonly NavigationEntry[] = [
   {
     path: "devices",
     name: "Cloud devices",
     group: "Work",
     icon: CloudRegular,
-    permissions: ["CloudDevices.Read"],
+    permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/devices/DevicesPage")),
   },
   {
-<<<<<<< HEAD
+    path: "alerts",
+    name: "Alerts",
+    group: "Work",
+    icon: AlertRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/alerts/AlertsPage")),
+  },
+  {
     path: "operations",
     name: "Operations",
     group: "Work",
@@ -50,14 +67,15 @@ export const PAGES: readonly PageEntry[] = [
     name: "Schedules",
     group: "Work",
     icon: CalendarClockRegular,
-    permissions: ["CloudDevices.Read"],
+    permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/schedules/SchedulesPage")),
-=======
+  },
+  {
     path: "setup/connections",
     name: "Connections",
     group: "Setup",
     icon: PlugConnectedRegular,
-    permissions: ["Integration.Admin"],
+    permissions: ADMIN,
     Page: lazy(() => import("../pages/connections/ConnectionsPage")),
   },
   {
@@ -65,7 +83,7 @@ export const PAGES: readonly PageEntry[] = [
     name: "Tenants",
     group: "Setup",
     icon: PeopleTeamRegular,
-    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    permissions: READ_CLIENTS,
     Page: lazy(() => import("../pages/tenants/TenantsPage")),
   },
   {
@@ -73,8 +91,59 @@ export const PAGES: readonly PageEntry[] = [
     name: "Sites",
     group: "Setup",
     icon: BuildingRegular,
-    permissions: ["CloudDevices.Read", "Microsoft365.Read"],
+    permissions: READ_CLIENTS,
     Page: lazy(() => import("../pages/sites/SitesPage")),
->>>>>>> p3
+  },
+  {
+    path: "setup/sinks",
+    name: "Ticket sinks",
+    group: "Setup",
+    icon: TicketDiagonalRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/sinks/SinksPage")),
+  },
+];
+
+const WizardPage = lazy(() => import("../pages/connections/WizardPage"));
+const ScheduleFormPage = lazy(() => import("../pages/schedules/ScheduleFormPage"));
+const SinkFormPage = lazy(() => import("../pages/sinks/SinkFormPage"));
+
+/** Pages of one thing, which lists lead to. */
+export const DETAILS: readonly PageEntry[] = [
+  {
+    path: "devices/:deviceId",
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/devices/DevicePage")),
+  },
+  {
+    path: "alerts/:alertId",
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/alerts/AlertPage")),
+  },
+  {
+    path: "operations/:operationId",
+    permissions: OPERATION_READERS,
+    Page: lazy(() => import("../pages/operations/OperationPage")),
+  },
+  { path: "schedules/new", permissions: ACT_ON_DEVICES, Page: ScheduleFormPage },
+  { path: "schedules/:scheduleId/edit", permissions: ACT_ON_DEVICES, Page: ScheduleFormPage },
+  {
+    path: "schedules/:scheduleId",
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/schedules/SchedulePage")),
+  },
+  { path: "setup/connections/new", permissions: ADMIN, Page: WizardPage },
+  { path: "setup/connections/:connectionId/setup", permissions: ADMIN, Page: WizardPage },
+  {
+    path: "setup/tenants/:tenantId",
+    permissions: READ_CLIENTS,
+    Page: lazy(() => import("../pages/tenants/TenantPage")),
+  },
+  { path: "setup/sinks/new", permissions: MANAGE_ALERTS, Page: SinkFormPage },
+  { path: "setup/sinks/:sinkId/edit", permissions: MANAGE_ALERTS, Page: SinkFormPage },
+  {
+    path: "setup/sinks/:sinkId",
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/sinks/SinkPage")),
   },
 ];

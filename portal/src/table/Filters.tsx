@@ -249,7 +249,7 @@ function FilteredBy({ filters, state }: { filters: readonly Filter[]; state: Tab
           <InteractionTagSecondary aria-label={`Remove ${tag.text}`} onClick={tag.remove} />
         </InteractionTag>
       ))}
-      {tags.length > 0 && (
+      {state.narrowed && (
         <Button size="small" appearance="subtle" onClick={state.reset}>
           Reset filters
         </Button>

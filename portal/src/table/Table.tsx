@@ -100,7 +100,6 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
   );
   const rows = page.data?.value ?? NO_ROWS;
   const total = page.data?.count;
-  const filtered = Object.keys(state.filters).length > 0;
   const onSelect = useCallback(
     (ids: ReadonlySet<string>, onPage: readonly string[]) =>
       setSelection((before) => {
@@ -182,7 +181,7 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
         </div>
         {page.isSuccess && rows.length === 0 && (
           <div className={styles.over}>
-            {filtered ? (
+            {state.narrowed ? (
               <Empty title="Nothing matches">
                 <Button onClick={state.reset}>Reset filters</Button>
               </Empty>

@@ -42,6 +42,8 @@ export type Filter =
       options: readonly Option[] | (() => Promise<readonly Option[]>);
       /** Only one value at a time: the parameter is not repeatable. */
       single?: boolean;
+      /** Chosen until the person chooses otherwise. */
+      usual?: readonly string[];
     }
   | {
       kind: "date";

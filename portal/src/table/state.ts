@@ -10,6 +10,8 @@ const NO_FILTERS: Filters = {};
 
 export interface TableState {
   filters: Filters;
+  /** Whether the person filtered otherwise than is usual. */
+  narrowed: boolean;
   sort: Sort | undefined;
   size: number;
   /** Opaque positions of the pages before this one, and of this one; the first page has none. */
@@ -30,6 +32,12 @@ function paramsOf(filters: readonly Filter[], searchable: boolean): string[] {
   return searchable ? [...named, "search"] : named;
 }
 
+function usualOf(filters: readonly Filter[]): Filters {
+  return Object.fromEntries(
+    filters.flatMap((one) => (one.kind === "values" && one.usual ? [[one.param, one.usual] as const] : [])),
+  );
+}
+
 /** The state of the table called `name`. `keep`: its filters are there again at the next visit. */
 export function useTableState(
   name: string,
@@ -43,10 +51,13 @@ export function useTableState(
   const [position, setPosition] = useState<{ of: string; trail: readonly string[] }>({ of: "", trail: [] });
   const params = useMemo(() => paramsOf(filters, searchable), [filters, searchable]);
   const address = query.toString();
+  const usually = useMemo(() => usualOf(filters), [filters]);
   const known = useMemo(() => {
     const found = new URLSearchParams(address);
-    return Object.fromEntries(params.map((one) => [one, found.getAll(one)]).filter(([, values]) => values?.length));
-  }, [address, params]);
+    // A parameter without a value is one that was cleared, where something is usual.
+    const chosen = (one: string) => (found.has(one) ? found.getAll(one).filter(Boolean) : (usually[one] ?? []));
+    return Object.fromEntries(params.map((one) => [one, chosen(one)] as const).filter(([, values]) => values.length));
+  }, [address, params, usually]);
   const text = query.get(SORT);
   const sort = useMemo(() => (text ? sortOf(text) : usual), [text, usual]);
   // A page is a place in one order of one list: any change of these begins at the first page.
@@ -67,7 +78,8 @@ export function useTableState(
   );
   useKept(name, keep, known as Filters, change);
   return {
-    filters: known as Filters,
+    filters: known,
+    narrowed: params.some((one) => query.has(one)),
     sort,
     size,
     trail,
@@ -76,8 +88,9 @@ export function useTableState(
         change((next) => {
           next.delete(param);
           for (const value of values) if (value) next.append(param, value);
+          if (!next.has(param) && usually[param]) next.set(param, "");
         }),
-      [change],
+      [change, usually],
     ),
     reset: useCallback(() => change((next) => params.forEach((one) => void next.delete(one))), [change, params]),
     setSort: useCallback(
