@@ -308,7 +308,7 @@ def _notice(event: Any, number: int, alert: Alert, at: datetime) -> Notice:
         number=number,
         at=at,
         subject=alert.subject_id,
-        data=texts.view(alert, []),
+        data=dict(texts.view(alert, [])),
         title=texts.title(alert),
         text=texts.body(alert) if event == "opened" else texts.closing("recovered"),
         severity=alert.severity,

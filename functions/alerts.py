@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
 from pydantic import AwareDatetime, Field
@@ -13,6 +13,7 @@ from functions.routing import ID, Acting, AppDep, Area, Caller, QueryWhy, reques
 from shared.access import ALERTS_MANAGE, DEVICES_READ, Principal
 from shared.alerts import acts, reads
 from shared.alerts.records import Alert, order
+from shared.alerts.texts import AlertView
 from shared.app import App
 from shared.devices import STATUSES
 from shared.errors import InvalidInput
@@ -69,7 +70,7 @@ async def list_alerts(
     device_id: Annotated[Texts, Query(alias="deviceId")] = None,
     parent_id: Annotated[Texts, Query(alias="parentId", description="The outage that alerts belong to.")] = None,
     search: Annotated[str, Query(max_length=200, description="Part of a device's name.")] = "",
-) -> Page[dict[str, Any]]:
+) -> Page[AlertView]:
     """Alerts of the caller's sites, newest first (the only order)."""
     page.order({"openedAt"}, "openedAt desc")
     if page.orderby not in (None, "openedAt desc"):
@@ -108,7 +109,7 @@ def _position(page: Paging) -> str:
     return page.after[0]
 
 
-async def _detail(app: App, caller: Principal, alert: Alert) -> dict[str, Any]:
+async def _detail(app: App, caller: Principal, alert: Alert) -> AlertView:
     (shown,) = await reads.shown(app, [alert], timeline=True)
     return shown
 
@@ -119,7 +120,7 @@ def _why(request: Request, body: Acting | None) -> dict[str, str | None]:
 
 
 @area.get("/alerts/{alert_id}", permission=DEVICES_READ)
-async def read_alert(app: AppDep, caller: Caller, alert_id: AlertId) -> dict[str, Any]:
+async def read_alert(app: AppDep, caller: Caller, alert_id: AlertId) -> AlertView:
     """One alert with its timeline."""
     return await _detail(app, caller, await reads.get(app, caller, alert_id))
 
@@ -127,14 +128,14 @@ async def read_alert(app: AppDep, caller: Caller, alert_id: AlertId) -> dict[str
 @area.post("/alerts/{alert_id}/acknowledge", permission=ALERTS_MANAGE, idempotent=True)
 async def acknowledge_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: AcknowledgeBody | None = None
-) -> dict[str, Any]:
+) -> AlertView:
     """Say that you look after it; its tickets get a note. 409 when it is not open."""
     note = body.note if body else None
     return await _detail(app, caller, await acts.acknowledge(app, caller, alert_id, note, **_why(request, body)))
 
 
 @area.delete("/alerts/{alert_id}/acknowledge", permission=ALERTS_MANAGE)
-async def unacknowledge_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
+async def unacknowledge_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> AlertView:
     """Take an acknowledgement back."""
     return await _detail(app, caller, await acts.unacknowledge(app, caller, alert_id, **why))
 
@@ -142,14 +143,14 @@ async def unacknowledge_alert(app: AppDep, caller: Caller, alert_id: AlertId, wh
 @area.post("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE, idempotent=True)
 async def snooze_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: SnoozeBody | None = None
-) -> dict[str, Any]:
+) -> AlertView:
     """Silence it: no notes and no openings until the end of the snooze. It still closes. 409 when it is closed."""
     wanted = (body or SnoozeBody()).wanted(caller.name, app.clock.now())
     return await _detail(app, caller, await acts.snooze(app, caller, alert_id, wanted, **_why(request, body)))
 
 
 @area.delete("/alerts/{alert_id}/snooze", permission=ALERTS_MANAGE)
-async def wake_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> dict[str, Any]:
+async def wake_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryWhy) -> AlertView:
     """End a snooze now."""
     return await _detail(app, caller, await acts.wake(app, caller, alert_id, **why))
 
@@ -157,6 +158,6 @@ async def wake_alert(app: AppDep, caller: Caller, alert_id: AlertId, why: QueryW
 @area.post("/alerts/{alert_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)
 async def redeliver_alert(
     app: AppDep, caller: Caller, request: Request, alert_id: AlertId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> AlertView:
     """Send its events again, under the same ids, to every sink that was told. 409 while that is under way."""
     return await _detail(app, caller, await acts.redeliver(app, caller, alert_id, **_why(request, body)))

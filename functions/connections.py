@@ -98,7 +98,7 @@ async def remove_connection(
     response: Response,
     connection_id: ConnectionId,
     why: QueryWhy,
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """Remove every enterprise application it made, then its settings and secrets. The items are the receipt."""
     connection = await connections.get(app, connection_id)
     etag = check_if_match(request, connection)

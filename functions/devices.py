@@ -140,7 +140,7 @@ async def summarize_devices(app: AppDep, caller: Caller, wanted: FilterDep) -> d
 @area.post("/devices/export", permission=DEVICES_READ, idempotent=True, status_code=202)
 async def export_devices(
     app: AppDep, caller: Caller, request: Request, response: Response, wanted: FilterDep, body: ExportBody | None = None
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """Begin a CSV export; the operation's result is `{downloadUrl, rows, expiresAt}`. Filters by query or body."""
     body = body or ExportBody()
     unknown = sorted(set(body.columns) - set(COLUMNS))
@@ -176,7 +176,7 @@ async def download_device_export(
 @area.post("/devices/refresh", permission=DEVICES_READ, idempotent=True, status_code=202)
 async def refresh_devices(
     app: AppDep, caller: Caller, request: Request, response: Response, body: RefreshBody | None = None
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """Read the devices of these tenants again: an operation with one item per subscription."""
     body = body or RefreshBody()
     operation = await health.start_refresh(
@@ -190,7 +190,7 @@ async def refresh_devices(
     return _accepted(app, response, operation)
 
 
-def _accepted(app: AppDep, response: Response, operation: progress.Operation) -> dict[str, Any]:
+def _accepted(app: AppDep, response: Response, operation: progress.Operation) -> progress.OperationView:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     return progress.view(operation)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, NotRequired, Self
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field, StrictBool, StringConstraints, model_validator
+from typing_extensions import TypedDict
 
 from functions.devices import EVERYTHING, FilterBody
 from functions.paging import Page, PageDep
@@ -16,7 +17,7 @@ from shared.access import ADMIN, COLLECTIONS_READ, DEVICES_READ, DEVICES_UPDATE,
 from shared.app import App
 from shared.capabilities import Answer, Verb
 from shared.errors import InvalidInput
-from shared.progress import TERMINAL, Operation, Status
+from shared.progress import TERMINAL, Operation, OperationItem, OperationView, Status
 
 area = Area("operations")
 READERS = (DEVICES_READ, M365_READ, COLLECTIONS_READ, ADMIN)
@@ -62,6 +63,61 @@ class ManyBody(ConfirmedBody):
         return self
 
 
+class DeviceAction(TypedDict):
+    """A verb of a device: `reason` says why it cannot be done now, `confirmation` why `confirm: true` is asked for."""
+
+    action: Verb
+    available: bool
+    label: str
+    operationName: str
+    effect: str
+    needsConfirmation: bool
+    reason: NotRequired[str]
+    confirmation: NotRequired[str]
+    instances: NotRequired[Literal["optional", "one", "some"]]
+    note: NotRequired[str]
+
+
+class DeviceChild(TypedDict):
+    """What lies under a device and can be acted upon; `actions` are the verbs that can be done now."""
+
+    child: str
+    type: str
+    resourceId: str
+    powerState: str
+    actions: list[Verb]
+
+
+def _shown_action(answer: Answer) -> DeviceAction:
+    shown: DeviceAction = {
+        "action": answer.verb,
+        "available": answer.available,
+        "label": answer.label,
+        "operationName": answer.operation_name,
+        "effect": answer.effect,
+        "needsConfirmation": bool(answer.confirmation),
+    }
+    if answer.reason:
+        shown["reason"] = answer.reason
+    if answer.confirmation:
+        shown["confirmation"] = answer.confirmation
+    if answer.instances:
+        shown["instances"] = answer.instances
+    if answer.note:
+        shown["note"] = answer.note
+    return shown
+
+
+def _shown_child(child: operations.Child) -> DeviceChild:
+    return {
+        "child": child.path,
+        "type": child.type,
+        "resourceId": child.resource_id,
+        "powerState": child.state or "unknown",
+        "actions": child.actions,
+    }
+
+
 @area.get("/devices/{device_id}/actions", permission=DEVICES_READ)
 async def list_device_actions(
     app: AppDep,
@@ -69,7 +125,7 @@ async def list_device_actions(
     page: PageDep,
     device_id: DeviceId,
     child: Annotated[str, Query(pattern=CHILD, description="Path of a child below the device; none: itself.")] = "",
-) -> Page[dict[str, Any]]:
+) -> Page[DeviceAction]:
     """All five verbs: whether each can be done now, why not, and what it does."""
     rows = await operations.answers(app, await devices.get(app, caller, device_id), child)
     return page.of(
@@ -77,20 +133,12 @@ async def list_device_actions(
         columns={"action": lambda a: a.verb, "position": rows.index},
         default="position",
         key=lambda a: a.verb,
-        view=lambda a: {
-            "action": a.verb,
-            "available": a.available,
-            "label": a.label,
-            "operationName": a.operation_name,
-            "effect": a.effect,
-            "needsConfirmation": bool(a.confirmation),
-            **{name: value for name, value in _optional(a) if value},
-        },
+        view=_shown_action,
     )
 
 
 @area.get("/devices/{device_id}/children", permission=DEVICES_READ)
-async def list_device_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> Page[dict[str, Any]]:
+async def list_device_children(app: AppDep, caller: Caller, page: PageDep, device_id: DeviceId) -> Page[DeviceChild]:
     """What lies under a device and can be acted upon, read from Azure now: node pools, slots, triggers, pools."""
     rows = await operations.children(app, await devices.get(app, caller, device_id))
     return page.of(
@@ -98,24 +146,8 @@ async def list_device_children(app: AppDep, caller: Caller, page: PageDep, devic
         columns={"child": lambda c: c.path, "type": lambda c: c.type},
         default="child",
         key=lambda c: c.path,
-        view=lambda c: {
-            "child": c.path,
-            "type": c.type,
-            "resourceId": c.resource_id,
-            "powerState": c.state or "unknown",
-            "actions": c.actions,
-        },
+        view=_shown_child,
     )
-
-
-def _optional(answer: Answer) -> list[tuple[str, str]]:
-    """What an answer says only where there is something to say."""
-    return [
-        ("reason", answer.reason),
-        ("confirmation", answer.confirmation),
-        ("instances", answer.instances),
-        ("note", answer.note),
-    ]
 
 
 @area.post("/devices/{device_id}/actions/{verb}", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
@@ -127,7 +159,7 @@ async def act_on_device(
     device_id: DeviceId,
     verb: Verb,
     body: ActionBody | None = None,
-) -> dict[str, Any]:
+) -> OperationView:
     """Begin an action. 409 when the type or the present state does not allow it, or another one runs."""
     found = await devices.get(app, caller, device_id)
     why = body or ActionBody()
@@ -149,7 +181,7 @@ async def act_on_device(
 @area.post("/actions", permission=DEVICES_UPDATE, status_code=202, idempotent=True)
 async def act_on_devices(
     app: AppDep, caller: Caller, request: Request, response: Response, body: ManyBody
-) -> dict[str, Any]:
+) -> OperationView:
     """Begin an action on many devices, by ids or filter: an operation with an item each. It may wait for approval."""
     if body.device_ids is not None:
         found = await devices.find_many(app, caller, body.device_ids)
@@ -169,7 +201,7 @@ async def act_on_devices(
     return _accepted(app, response, operation)
 
 
-def _accepted(app: App, response: Response, operation: Operation) -> dict[str, Any]:
+def _accepted(app: App, response: Response, operation: Operation) -> OperationView:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     response.headers["Retry-After"] = POLL_SECONDS
     return progress.view(operation)
@@ -182,7 +214,7 @@ async def list_operations(
     page: PageDep,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
     tenant_id: Annotated[list[Annotated[str, Query(max_length=64)]] | None, Query(alias="tenantId")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[OperationView]:
     """Operations, newest first (the only order), without their items."""
     page.order({"createdAt"}, "createdAt desc")
     if page.orderby not in (None, "createdAt desc"):
@@ -201,7 +233,7 @@ async def list_operations(
 
 
 @area.get("/operations/{operation_id}", permission=READERS)
-async def read_operation(app: AppDep, caller: Caller, response: Response, operation_id: OperationId) -> dict[str, Any]:
+async def read_operation(app: AppDep, caller: Caller, response: Response, operation_id: OperationId) -> OperationView:
     """One operation with its first 1,000 items; ask again after `Retry-After` while it is not done."""
     operation: Operation = await operations.get(app, caller, operation_id)
     if operation.status not in TERMINAL:
@@ -216,7 +248,7 @@ async def list_operation_items(
     page: PageDep,
     operation_id: OperationId,
     status: Annotated[list[Status] | None, Query(description="Default: all.")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[OperationItem]:
     """What became of each target of an operation, by target (the only order)."""
     page.order({"target"}, "target")
     if page.orderby not in (None, "target", "target asc"):
@@ -238,7 +270,7 @@ async def list_operation_items(
 @area.post("/operations/{operation_id}/cancel", permission=DEVICES_UPDATE, idempotent=True)
 async def cancel_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Cancel what has not begun of an action; what was sent to Azure goes on to its end. 409 when nothing waits."""
     return progress.view(await operations.cancel(app, caller, operation_id, **_why(request, body)))
 
@@ -246,7 +278,7 @@ async def cancel_operation(
 @area.post("/operations/{operation_id}/approve", permission=DEVICES_UPDATE, idempotent=True)
 async def approve_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Let an action on many devices begin; not by who asked for it (403), and once (409)."""
     return progress.view(await operations.decide(app, caller, operation_id, approve=True, **_why(request, body)))
 
@@ -254,7 +286,7 @@ async def approve_operation(
 @area.post("/operations/{operation_id}/reject", permission=DEVICES_UPDATE, idempotent=True)
 async def reject_operation(
     app: AppDep, caller: Caller, request: Request, operation_id: OperationId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """Keep an action on many devices from beginning; not by who asked for it (403), and once (409)."""
     return progress.view(await operations.decide(app, caller, operation_id, approve=False, **_why(request, body)))
 

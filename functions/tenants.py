@@ -37,7 +37,7 @@ def _why(request: Request, body: Acting) -> dict[str, str | None]:
     return {"reason": body.reason, "ticket_number": body.ticket_number, "request_id": request_id(request)}
 
 
-def _accepted(app: App, response: Response, operation: progress.Operation) -> dict[str, Any]:
+def _accepted(app: App, response: Response, operation: progress.Operation) -> progress.OperationView:
     response.headers["Operation-Location"] = f"{app.settings.public_api_url}/operations/{operation.id}"
     return progress.view(operation)
 
@@ -83,7 +83,7 @@ async def list_tenants(
 @area.post("/tenants/refresh", permission=ADMIN, idempotent=True, status_code=202)
 async def refresh_tenants(
     app: AppDep, caller: Caller, request: Request, response: Response, body: Refresh | None = None
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """List customers and subscriptions again. 409 until a connection is tested."""
     given = body or Refresh()
     operation = await tenants.start_refresh(app, given.connection_id, by=caller, **_why(request, given))
@@ -93,7 +93,7 @@ async def refresh_tenants(
 @area.post("/tenants/sync", permission=ADMIN, idempotent=True, status_code=202)
 async def sync_tenants(
     app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """Create and verify the enterprise application in each tenant; one item per tenant says how it went."""
     operation = await provisioning.sync(app, body.tenant_ids, by=caller, **_why(request, body))
     return _accepted(app, response, operation)
@@ -102,7 +102,7 @@ async def sync_tenants(
 @area.post("/tenants/unsync", permission=ADMIN, idempotent=True, status_code=202)
 async def unsync_tenants(
     app: AppDep, caller: Caller, request: Request, response: Response, body: Tenants
-) -> dict[str, Any]:
+) -> progress.OperationView:
     """Remove what was made in each tenant. 409 when only the provider's own tenant is named."""
     operation = await provisioning.unsync(app, body.tenant_ids, by=caller, **_why(request, body))
     return _accepted(app, response, operation)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, cast
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared.app import App
 from shared.clock import newest_first
@@ -30,10 +31,28 @@ ROW_PARTS = 12
 """Properties of an operation's row: one that touches 5,000 sites and tenants names them all."""
 
 
+Proof = Literal["state", "operation", "acceptance"]
+"""What shows that an action was done: the state it leads to, Azure's verdict, or that Azure took it."""
+ApprovalState = Literal["pending", "approved", "rejected", "expired", "canceled"]
+
+
+class OperationApproval(TypedDict):
+    """A second person's word on an operation, as the API shows it; `reason` is that of the decision."""
+
+    state: ApprovalState
+    requestedBy: str
+    requestedByName: str
+    expiresAt: datetime
+    decidedBy: NotRequired[str]
+    decidedByName: NotRequired[str]
+    decidedAt: NotRequired[datetime]
+    reason: NotRequired[str]
+
+
 class Approval(Record):
     """A second person's word on an operation. Times are UTC."""
 
-    state: Literal["pending", "approved", "rejected", "expired", "canceled"] = "pending"
+    state: ApprovalState = "pending"
     requested_by: str
     requested_by_name: str = ""
     expires_at: datetime
@@ -43,19 +62,23 @@ class Approval(Record):
     reason: str | None = None
     """Of the decision."""
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> OperationApproval:
         """As the API shows it."""
-        shown = {
+        shown: OperationApproval = {
             "state": self.state,
             "requestedBy": self.requested_by,
             "requestedByName": self.requested_by_name,
             "expiresAt": self.expires_at,
-            "decidedBy": self.decided_by,
-            "decidedByName": self.decided_by_name,
-            "decidedAt": self.decided_at,
-            "reason": self.reason,
         }
-        return {name: value for name, value in shown.items() if value is not None}
+        if self.decided_by is not None:
+            shown["decidedBy"] = self.decided_by
+        if self.decided_by_name is not None:
+            shown["decidedByName"] = self.decided_by_name
+        if self.decided_at is not None:
+            shown["decidedAt"] = self.decided_at
+        if self.reason is not None:
+            shown["reason"] = self.reason
+        return shown
 
 
 class Operation(Record):
@@ -243,49 +266,121 @@ def partitions(now: datetime, *, months: int = 13) -> list[str]:
     return names
 
 
-def view_item(item: Item) -> dict[str, Any]:
+class Problem(TypedDict):
+    """Why something failed or was not begun: a code, what happened, and what to do where that is known.
+
+    `reason` is that of the person who kept it from beginning.
+    """
+
+    code: str
+    message: str
+    fix: NotRequired[str]
+    reason: NotRequired[str]
+
+
+class OperationResult(TypedDict, total=False):
+    """What came of it: of an action on a device up to `provenBy`, of one on many the counts, of an export the rest."""
+
+    deviceId: str
+    child: str
+    clientRequestId: str
+    azureRequestId: str
+    powerState: str
+    provenBy: Proof
+    succeeded: int
+    failed: int
+    canceled: int
+    outcomeUnknown: int
+    downloadUrl: str
+    rows: int
+    expiresAt: str
+
+
+class OperationItem(TypedDict):
+    """What became of one target of an operation; `operationId` names the operation that does it, if it has its own."""
+
+    target: str
+    status: Status
+    operationId: NotRequired[str]
+    error: NotRequired[Problem]
+
+
+class _Particulars(TypedDict, total=False):
+    resource: str
+    result: OperationResult
+    error: Problem
+    reason: str
+    ticketNumber: str
+    approval: OperationApproval
+    itemCount: int
+    items: list[OperationItem]
+
+
+class OperationView(_Particulars, TypedDict):
+    """A piece of long work. `kind` is `<area>.<verb>`; `items` are the first 1,000, and in no list. Times are UTC."""
+
+    id: str
+    kind: str
+    status: Status
+    percentComplete: int
+    createdAt: datetime
+    lastUpdatedAt: datetime
+
+
+def view_item(item: Item) -> OperationItem:
     """An item as the API shows it."""
-    shown: dict[str, Any] = {"target": item.target, "status": item.status}
+    shown: OperationItem = {"target": item.target, "status": item.status}
     if item.child:
         shown["operationId"] = item.child
     if item.error:
-        shown["error"] = item.error
+        shown["error"] = cast("Problem", item.error)
+    return shown
+
+
+def _particulars(operation: Operation) -> _Particulars:
+    """What is not said of every operation."""
+    shown: _Particulars = {}
+    if operation.resource is not None:
+        shown["resource"] = operation.resource
+    if operation.result is not None:
+        shown["result"] = cast("OperationResult", operation.result)
+    if operation.error is not None:
+        shown["error"] = cast("Problem", operation.error)
+    if operation.reason is not None:
+        shown["reason"] = operation.reason
+    if operation.ticket_number is not None:
+        shown["ticketNumber"] = operation.ticket_number
+    if operation.approval is not None:
+        shown["approval"] = operation.approval.shown()
+    if operation.item_count:
+        shown["itemCount"] = operation.item_count
     return shown
 
 
 def view(
     operation: Operation, item_rows: list[Item] | None = None, counts: Counter[str] | None = None
-) -> dict[str, Any]:
+) -> OperationView:
     """The operation as the API shows it. `counts` are those of all items; needed when `item_rows` are not all."""
     percent = operation.percent_complete
     if operation.status not in TERMINAL and operation.item_count and item_rows is not None:
         if counts is None:
             counts = Counter(item.status for item in item_rows)
         percent = 100 * sum(counts[status] for status in TERMINAL) // operation.item_count
-    shown: dict[str, Any] = {
+    shown: OperationView = {
         "id": operation.id,
         "kind": operation.kind,
         "status": operation.status,
         "percentComplete": 100 if operation.status == "succeeded" else percent or 0,
         "createdAt": operation.created_at,
         "lastUpdatedAt": operation.last_updated_at,
+        **_particulars(operation),
     }
-    optional = {
-        "resource": operation.resource,
-        "result": operation.result,
-        "error": operation.error,
-        "reason": operation.reason,
-        "ticketNumber": operation.ticket_number,
-        "approval": operation.approval.shown() if operation.approval else None,
-        "itemCount": operation.item_count or None,
-    }
-    shown |= {key: value for key, value in optional.items() if value is not None}
     if item_rows is not None and operation.item_count:
         shown["items"] = [view_item(item) for item in item_rows]
     return shown
 
 
-async def whole(app: App, operation: Operation) -> dict[str, Any]:
+async def whole(app: App, operation: Operation) -> OperationView:
     """The operation as the API shows it alone: with its first INLINE_ITEMS items."""
     if not operation.item_count:
         return view(operation)

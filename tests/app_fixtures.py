@@ -14,11 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import routing
 
 from sandbox import azurite as azurite_process
 from sandbox.environment import app_settings
 from sandbox.host import Host
 from sandbox.server import Sandbox
+from tests import wire
 
 ROOT = Path(__file__).resolve().parent.parent
 ApiFor = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -76,9 +78,11 @@ async def host(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient) -> As
     """The Functions host with function_app.py, schedules off; `host.url` says where."""
     running = Host(0, directory=ROOT)
     running.use(await settings_for(running.url, azurite, sandbox, control))
-    await running.start()
-    yield running
-    await running.stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(routing, "serialize_response", wire.whole(routing.serialize_response))
+        await running.start()
+        yield running
+        await running.stop()
 
 
 @pytest_asyncio.fixture

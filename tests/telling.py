@@ -69,7 +69,7 @@ async def log_of(estate: Estate, sink: dict[str, Any]) -> list[Delivery]:
 async def ticket_of(estate: Estate, alert: str, sink: dict[str, Any]) -> dict[str, Any]:
     """What an alert has at a sink."""
     [found] = (await outbox.tickets(estate.app, [(alert, [sink["id"]])]))[alert]
-    return found
+    return dict(found)
 
 
 async def heard(estate: Estate) -> list[str]:

@@ -74,7 +74,7 @@ def _notice(
         number=effect.number,
         at=effect.at,
         subject=alert.subject_id,
-        data=texts.view(alert, [])
+        data=dict(texts.view(alert, []))
         | ({"reopened": True} if reopened else {})
         | ({"note": effect.note} if effect.note else {}),
         title=texts.title(alert),

@@ -185,7 +185,7 @@ async def present_alert_of(app: App, device_id: str) -> Alert | None:
     return await app.tables.get(ALERTS, OPEN, device_id)
 
 
-async def shown(app: App, alerts: Sequence[Alert], *, timeline: bool = False) -> list[dict[str, Any]]:
+async def shown(app: App, alerts: Sequence[Alert], *, timeline: bool = False) -> list[texts.AlertView]:
     """The alerts as the API shows them, with their tickets; one that has none of its own shows its outage's."""
     outages = sorted({alert.parent_id for alert in alerts if alert.parent_id is not None and not alert.sink_ids})
     parents = {row.id: row for row in await in_turn(outages, lambda parent: find(app, parent)) if row is not None}

@@ -73,7 +73,7 @@ def _closing(alert: Alert, sink_id: str, at: datetime) -> Notice:
         number=LAST,
         at=at,
         subject=alert.subject_id,
-        data=texts.view(ended, []),
+        data=dict(texts.view(ended, [])),
         title=texts.title(alert),
         text=texts.closing(REASON),
         severity=alert.severity,

@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import NotRequired
 
-from shared.alerts.records import Alert, Issue
+from typing_extensions import TypedDict
+
+from shared.alerts.records import (
+    Alert,
+    AlertKind,
+    Issue,
+    OutageCondition,
+    SelfCondition,
+    State,
+    Step,
+    StepKind,
+)
+from shared.devices.records import Status
 from shared.devices.type_names import type_name
 from shared.incidents.notes import CLOSED
+from shared.incidents.records import Condition, Severity, SuppressedBy
+from shared.outbox import AlertTicket
 
 TITLE_CHARS = 100
 CLIENT_CHARS = 40
@@ -105,7 +119,7 @@ def described(devices: Sequence[Alert]) -> list[str]:
     return lines
 
 
-def goes_on(outage: Alert, tickets: Sequence[Mapping[str, Any]]) -> str:
+def goes_on(outage: Alert, tickets: Sequence[AlertTicket]) -> str:
     """Why the ticket of a device closes that an outage takes over: where it goes on, by number and link if known."""
     known = [f"{row['number']} {row.get('url', '')}".strip() for row in tickets if row.get("number")]
     where = f"ticket {', '.join(known)}" if known else f"Tenantry alert {outage.id}"
@@ -151,10 +165,115 @@ def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def view(alert: Alert, tickets: list[dict[str, Any]], *, timeline: bool = False) -> dict[str, Any]:
+class OutageDevice(TypedDict):
+    """A device of an outage; `status` null: nothing is known of it any more."""
+
+    id: str
+    name: str
+    status: Status | None
+
+
+class OutageMembers(TypedDict):
+    """The devices of an outage: how many ever belonged to it, how many are down now, and the first 50."""
+
+    count: int
+    open: int
+    devices: list[OutageDevice]
+
+
+class AcknowledgementView(TypedDict):
+    """Who looks after an alert."""
+
+    by: str
+    at: datetime
+    note: NotRequired[str]
+
+
+class SnoozeView(TypedDict):
+    """Who silenced an alert, and until when; without `until` and `untilChange` until it ends."""
+
+    by: str
+    at: datetime
+    untilChange: bool
+    until: NotRequired[datetime]
+
+
+class ServiceIssue(TypedDict):
+    """A service issue of Azure; what Azure does not tell is empty."""
+
+    id: str
+    title: str
+    service: str
+    region: str
+    url: str
+
+
+class TimelineEntry(TypedDict):
+    """One thing that happened to an alert."""
+
+    at: datetime
+    what: StepKind
+    status: NotRequired[Status]
+    detail: NotRequired[str]
+
+
+class _OfDevice(TypedDict, total=False):
+    deviceId: str
+    deviceName: str
+    resourceId: str
+    type: str
+    typeName: str
+    region: str
+    resourceGroup: str
+    subscriptionId: str
+    subscriptionName: str
+    tenantId: str
+    tenantName: str
+    status: Status | None
+    statusReason: str | None
+
+
+class _Course(TypedDict, total=False):
+    since: datetime
+    url: str
+    parentId: str
+    closedAt: datetime
+    closeReason: str
+    toldAt: datetime
+    suppressedBy: SuppressedBy
+    suppressedUntil: datetime
+    suppressedDetail: str
+
+
+class _Parts(TypedDict, total=False):
+    acknowledgement: AcknowledgementView
+    snooze: SnoozeView
+    members: OutageMembers
+    serviceIssue: ServiceIssue
+    timeline: list[TimelineEntry]
+
+
+class AlertView(_OfDevice, _Course, _Parts, TypedDict):
+    """An alert. What is of a device is there for the kind `device` only; `timeline` is in no list. Times are UTC."""
+
+    id: str
+    kind: AlertKind
+    title: str
+    state: State
+    condition: Condition | OutageCondition | SelfCondition
+    severity: Severity
+    clientName: str
+    siteId: str | None
+    siteName: str
+    openedAt: datetime
+    tickets: list[AlertTicket]
+
+
+def view(alert: Alert, tickets: list[AlertTicket], *, timeline: bool = False) -> AlertView:
     """The alert as the API and its events show it."""
     about = alert.subject
-    shown: dict[str, Any] = {
+    of_device: _OfDevice = _of_device(alert) if alert.kind == "device" else {}
+    return {
         "id": alert.id,
         "kind": alert.kind,
         "title": title(alert),
@@ -166,55 +285,85 @@ def view(alert: Alert, tickets: list[dict[str, Any]], *, timeline: bool = False)
         "siteName": about.site_name,
         "openedAt": alert.opened_at,
         "tickets": tickets,
+        **of_device,
+        **_course(alert),
+        **_parts(alert, timeline=timeline),
     }
-    if alert.kind == "device":
-        shown |= {
-            "deviceId": alert.subject_id,
-            "deviceName": about.name,
-            "resourceId": about.resource_id,
-            "type": about.type,
-            "typeName": type_name(about.type) if about.type else "",
-            "region": about.region,
-            "resourceGroup": about.resource_group,
-            "subscriptionId": about.subscription_id,
-            "subscriptionName": about.subscription_name,
-            "tenantId": about.tenant_id,
-            "tenantName": about.tenant_name,
-            "status": alert.status,
-            "statusReason": alert.status_reason,
-        }
-    optional: dict[str, Any] = {
-        "since": alert.since,
-        "url": about.url or None,
-        "parentId": alert.parent_id,
-        "closedAt": alert.closed_at,
-        "closeReason": alert.close_reason,
-        "toldAt": alert.told_at,
-        "suppressedBy": alert.suppressed_by,
-        "suppressedUntil": alert.suppressed_until,
-        "suppressedDetail": alert.suppressed_detail,
-    }
-    shown |= {name: value for name, value in optional.items() if value is not None}
-    if alert.acknowledgement is not None:
-        shown["acknowledgement"] = alert.acknowledgement.model_dump(exclude_none=True)
-    if alert.snooze is not None:
-        shown["snooze"] = _snooze(alert)
-    if alert.members is not None:
-        kept = alert.members
-        devices = [{"id": row.id, "name": row.name, "status": row.status} for row in kept.devices]
+
+
+def _parts(alert: Alert, *, timeline: bool) -> _Parts:
+    shown: _Parts = {}
+    if (done := alert.acknowledgement) is not None:
+        shown["acknowledgement"] = {"by": done.by, "at": done.at}
+        if done.note is not None:
+            shown["acknowledgement"]["note"] = done.note
+    if (snooze := alert.snooze) is not None:
+        shown["snooze"] = {"by": snooze.by, "at": snooze.at, "untilChange": snooze.until_change}
+        if snooze.until is not None:
+            shown["snooze"]["until"] = snooze.until
+    if (kept := alert.members) is not None:
+        devices: list[OutageDevice] = [{"id": row.id, "name": row.name, "status": row.status} for row in kept.devices]
         shown["members"] = {"count": kept.count, "open": kept.open, "devices": devices}
-    if alert.service_issue is not None:
-        shown["serviceIssue"] = alert.service_issue.model_dump()
+    if (issue := alert.service_issue) is not None:
+        shown["serviceIssue"] = {
+            "id": issue.id,
+            "title": issue.title,
+            "service": issue.service,
+            "region": issue.region,
+            "url": issue.url,
+        }
     if timeline:
-        shown["timeline"] = [step.model_dump(exclude_none=True) for step in alert.timeline]
+        shown["timeline"] = [_step(step) for step in alert.timeline]
     return shown
 
 
-def _snooze(alert: Alert) -> dict[str, Any]:
-    snooze = alert.snooze
-    if snooze is None:
-        return {}
-    shown: dict[str, Any] = {"by": snooze.by, "at": snooze.at, "untilChange": snooze.until_change}
-    if snooze.until is not None:
-        shown["until"] = snooze.until
+def _of_device(alert: Alert) -> _OfDevice:
+    about = alert.subject
+    return {
+        "deviceId": alert.subject_id,
+        "deviceName": about.name,
+        "resourceId": about.resource_id,
+        "type": about.type,
+        "typeName": type_name(about.type) if about.type else "",
+        "region": about.region,
+        "resourceGroup": about.resource_group,
+        "subscriptionId": about.subscription_id,
+        "subscriptionName": about.subscription_name,
+        "tenantId": about.tenant_id,
+        "tenantName": about.tenant_name,
+        "status": alert.status,
+        "statusReason": alert.status_reason,
+    }
+
+
+def _course(alert: Alert) -> _Course:
+    """What became of it, as far as anything did."""
+    shown: _Course = {}
+    if alert.since is not None:
+        shown["since"] = alert.since
+    if alert.subject.url:
+        shown["url"] = alert.subject.url
+    if alert.parent_id is not None:
+        shown["parentId"] = alert.parent_id
+    if alert.closed_at is not None:
+        shown["closedAt"] = alert.closed_at
+    if alert.close_reason is not None:
+        shown["closeReason"] = alert.close_reason
+    if alert.told_at is not None:
+        shown["toldAt"] = alert.told_at
+    if alert.suppressed_by is not None:
+        shown["suppressedBy"] = alert.suppressed_by
+    if alert.suppressed_until is not None:
+        shown["suppressedUntil"] = alert.suppressed_until
+    if alert.suppressed_detail is not None:
+        shown["suppressedDetail"] = alert.suppressed_detail
+    return shown
+
+
+def _step(step: Step) -> TimelineEntry:
+    shown: TimelineEntry = {"at": step.at, "what": step.what}
+    if step.status is not None:
+        shown["status"] = step.status
+    if step.detail is not None:
+        shown["detail"] = step.detail
     return shown

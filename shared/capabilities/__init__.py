@@ -10,7 +10,7 @@ import pkgutil
 from dataclasses import dataclass
 from typing import Any
 
-from shared.capabilities.model import VERBS, Capability, ResourceType, Verb, rows
+from shared.capabilities.model import VERBS, Capability, Instances, ResourceType, Verb, rows
 from shared.capabilities.run_state import concerns, state_of
 
 __all__ = [
@@ -63,7 +63,7 @@ class Answer:
     effect: str = ""
     confirmation: str = ""
     """Why `confirm: true` is asked for; empty when it is not."""
-    instances: str = ""
+    instances: Instances = ""
     """Whether instances may (`optional`) or must (`one`, `some`) be named."""
     note: str = ""
 

@@ -17,6 +17,8 @@ Class = Literal["compute", "paas", "child", "toggle", "job", "edge", "legacy"]
 Ends = Literal["followed", "at once", "untold"]
 """followed: Azure gives a long-running operation; at once: the answer ends it, the state proves it; untold: Azure only
 takes it, and names nothing that could be asked."""
+Instances = Literal["", "optional", "one", "some"]
+"""Whether the caller may (`optional`) or must name instances; empty: it cannot."""
 Form = Literal["value", "codes", "counts", "list", "newest"]
 
 ON: Final = frozenset({"running", "enabled", "ready"})
@@ -81,7 +83,7 @@ class Action:
     ends: Ends = "followed"
     final_state_via: str | None = None
     """`final-state-via` of the SDK's poller."""
-    instances: Literal["", "optional", "one", "some"] = ""
+    instances: Instances = ""
     """Whether the caller may or must name instances."""
     keeps: str = ""
     """Path of what this takes away from the resource and `restores` of another verb puts back."""
@@ -124,7 +126,7 @@ class Capability:
     body: Any
     ends: Ends
     final_state_via: str | None
-    instances: str
+    instances: Instances
     keeps: str
     restores: str
     only: Only | None

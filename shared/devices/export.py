@@ -109,7 +109,7 @@ async def run_export(app: App, job: jobs.ExportDevices) -> None:
     parts = [text[begin : begin + PART_BYTES] for begin in range(0, len(text), PART_BYTES)]
     for number, part in enumerate(parts):
         await packed.write(app.tables, TABLE, operation.id, f"{number:04d}", part, str(len(parts)))
-    result = {
+    result: progress.OperationResult = {
         "downloadUrl": f"{app.settings.public_api_url}/devices/exports/{operation.id}",
         "rows": len(rows),
         "expiresAt": rfc3339(app.clock.now() + LIFE),

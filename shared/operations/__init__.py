@@ -7,7 +7,7 @@ from shared.operations.bulk import MOST, is_bulk, start_many
 from shared.operations.bulk import give_up as give_up_bulk
 from shared.operations.bulk import lost as lost_of_bulk
 from shared.operations.bulk import run as run_bulk
-from shared.operations.children import children
+from shared.operations.children import Child, children
 from shared.operations.decisions import cancel, decide
 from shared.operations.follow import give_up, run
 from shared.operations.lanes import give_up as give_up_lane
@@ -16,6 +16,7 @@ from shared.operations.reads import get, items_of, listed
 
 __all__ = [
     "MOST",
+    "Child",
     "answers",
     "cancel",
     "children",

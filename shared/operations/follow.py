@@ -176,7 +176,7 @@ def _tells(row: capabilities.Capability, plan: Plan) -> bool:
     return bool(row.ends_in) and not plan.instances
 
 
-def _proof(row: capabilities.Capability, plan: Plan, state: str) -> str:
+def _proof(row: capabilities.Capability, plan: Plan, state: str) -> progress.Proof:
     """What shows that it was done. acceptance: Azure took it, and nothing can be asked for its end."""
     if _tells(row, plan) and state == row.ends_in and row.ends_in not in row.allowed_from:
         return "state"
@@ -216,7 +216,7 @@ async def _stuck(app: App, operation: Operation, plan: Plan, error: MicrosoftErr
 async def _end(
     app: App, operation: Operation, plan: Plan, status: Status, failure: Failure | None, power_state: str | None = None
 ) -> None:
-    result: dict[str, Any] = {"deviceId": plan.device_id}
+    result: progress.OperationResult = {"deviceId": plan.device_id}
     if plan.child:
         result["child"] = plan.child
     if plan.request_id:

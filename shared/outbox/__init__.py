@@ -12,9 +12,10 @@ from shared.outbox.readback import give_up as give_up_read_tickets
 from shared.outbox.readback import read_all as read_tickets
 from shared.outbox.readback import run as run_read_tickets
 from shared.outbox.tell import Notice, sinks_for, tell
-from shared.outbox.tickets import tickets
+from shared.outbox.tickets import AlertTicket, tickets
 
 __all__ = [
+    "AlertTicket",
     "Notice",
     "deliver_due",
     "give_up_announcement",

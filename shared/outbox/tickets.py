@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import NotRequired
+
+from typing_extensions import TypedDict
 
 from shared.app import App
 from shared.outbox import sinks
-from shared.outbox.records import TICKET, TICKETS, Ticket, ticket_row
+from shared.outbox.records import TICKET, TICKETS, Ticket, TicketState, ticket_row
 
 AT_ONCE = 16
 SPARE = 400
@@ -18,12 +20,21 @@ OFF = "The sink is switched off. Once it is on again it is sent what is at most 
 GONE = "The sink was deleted."
 
 
-async def tickets(app: App, alerts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[dict[str, Any]]]:
-    """The tickets of alerts, each with the ids of its sinks: alert id -> one row per sink, in their order.
+class AlertTicket(TypedDict):
+    """What became of an alert at a sink; `skipped`: it was over before anything could be sent."""
 
-    `{sinkId, kind?, externalId?, number?, url?, state, closedByHand?, lastError?}`; state is pending, open, closed,
-    failed, held, or skipped (it was over before anything could be sent).
-    """
+    sinkId: str
+    kind: NotRequired[str]
+    externalId: NotRequired[str]
+    number: NotRequired[str]
+    url: NotRequired[str]
+    state: TicketState
+    closedByHand: NotRequired[bool]
+    lastError: NotRequired[str]
+
+
+async def tickets(app: App, alerts: Sequence[tuple[str, Sequence[str]]]) -> dict[str, list[AlertTicket]]:
+    """The tickets of alerts, each with the ids of its sinks: alert id -> one row per sink, in their order."""
     wanted: dict[str, list[str]] = {}
     for alert_id, sink_ids in alerts:
         for sink_id in sink_ids:
@@ -71,23 +82,30 @@ async def of_sink(app: App, sink_id: str, alert_ids: Iterable[str]) -> dict[str,
     return found
 
 
-def _view(sink_id: str, sink: sinks.Sink | None, ticket: Ticket | None) -> dict[str, Any]:
-    shown: dict[str, Any] = {"sinkId": sink_id}
+def _view(sink_id: str, sink: sinks.Sink | None, ticket: Ticket | None) -> AlertTicket:
+    state: TicketState = ticket.state if ticket is not None else "pending" if sink is not None else "skipped"
+    shown: AlertTicket = {"sinkId": sink_id, "state": state}
     if sink is not None or ticket is not None:
         shown["kind"] = sink.kind if sink is not None else ticket.kind if ticket is not None else ""
-    if ticket is None:
-        shown["state"] = "pending" if sink is not None else "skipped"
-    else:
-        named = {"externalId": ticket.external_id, "number": ticket.number, "url": ticket.url}
-        shown |= {name: text for name, text in named.items() if text}
-        shown["state"] = ticket.state
-        if ticket.closed_by_hand:
-            shown["closedByHand"] = True
-        if ticket.last_error:
-            shown["lastError"] = ticket.last_error
+    if ticket is not None:
+        _of_ticket(shown, ticket)
     if shown["state"] == "pending":
         if sink is not None and not sink.enabled:
             shown["lastError"] = OFF
     elif sink is None and ticket is None:
         shown["lastError"] = GONE
     return shown
+
+
+def _of_ticket(shown: AlertTicket, ticket: Ticket) -> None:
+    """What there is in the other system."""
+    if ticket.external_id:
+        shown["externalId"] = ticket.external_id
+    if ticket.number:
+        shown["number"] = ticket.number
+    if ticket.url:
+        shown["url"] = ticket.url
+    if ticket.closed_by_hand:
+        shown["closedByHand"] = True
+    if ticket.last_error:
+        shown["lastError"] = ticket.last_error
