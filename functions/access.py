@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 from pydantic import AfterValidator, AwareDatetime, Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
@@ -39,8 +40,15 @@ class GrantBody(Acting):
     site_ids: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]] = Field(max_length=MAX_SITES)
 
 
+class Access(TypedDict):
+    """The sites that a principal may see."""
+
+    principalId: str
+    siteIds: list[str]
+
+
 @area.get("/access/{principal_id}", permission=ADMIN)
-async def read_access(app: AppDep, principal_id: PrincipalId, response: Response) -> dict[str, Any]:
+async def read_access(app: AppDep, principal_id: PrincipalId, response: Response) -> Access:
     """The sites granted; none when nothing was ever granted."""
     grant = await app.tables.get(GRANTS, "access", principal_id)
     if grant is not None and grant.etag:
@@ -51,7 +59,7 @@ async def read_access(app: AppDep, principal_id: PrincipalId, response: Response
 @area.put("/access/{principal_id}", permission=ADMIN)
 async def write_access(
     app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
-) -> dict[str, Any]:
+) -> Access:
     """Replace the sites granted. 400 names those that do not exist."""
     etag = check_if_match(request, await app.tables.get(GRANTS, "access", principal_id))
     wanted = sorted(set(body.site_ids))
@@ -86,7 +94,7 @@ async def read_audit(
     actor: Annotated[str | None, Query(max_length=200)] = None,
     target: Annotated[str | None, Query(max_length=1000)] = None,
     tenant_id: ChainOf = None,
-) -> Page[dict[str, Any]]:
+) -> Page[audit.AuditEntry]:
     """Entries from `from` to `to`, newest first (the only order). Reads one day's partition after the other."""
     page.order({"at"}, "at desc")
     if page.orderby not in (None, "at desc"):
@@ -122,7 +130,7 @@ async def verify_audit(
     app: AppDep,
     day: Annotated[str, Query(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$", description="UTC.")],
     tenant_id: ChainOf = None,
-) -> dict[str, Any]:
+) -> audit.AuditVerification:
     """Whether a day's entries are as they were written: per chain the first problem, and a head to keep elsewhere."""
     try:
         wanted = date.fromisoformat(day)

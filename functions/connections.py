@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared import connections, health, progress, sites, tenants
 from shared.access import ADMIN
-from shared.connections import Connection
+from shared.connections import Connection, ConnectionView
+from shared.permissions import PermissionView
 
 area = Area("connections")
 ConnectionId = Annotated[str, Path(pattern=ID, description="Id of the connection.")]
@@ -27,13 +28,25 @@ class NewConnection(Acting):
     cloud: str | None = Field(None, max_length=50, description="AzureCloud, AzureUSGovernment or AzureChinaCloud.")
 
 
+class SignIn(TypedDict):
+    """Where to send a partner administrator's browser."""
+
+    authorizationUrl: str
+
+
+class CompletedConnection(ConnectionView, TypedDict):
+    """A connection that is active now, and how many sites are mapped to its tenants."""
+
+    mappedSites: int
+
+
 def _why(request: Request, body: Acting | None) -> dict[str, str | None]:
     """What the audit log is told beside who and what."""
     given = body or Acting()
     return {"reason": given.reason, "ticket_number": given.ticket_number, "request_id": request_id(request)}
 
 
-def _shown(connection: Connection, response: Response) -> dict[str, Any]:
+def _shown(connection: Connection, response: Response) -> ConnectionView:
     if connection.etag:
         response.headers["ETag"] = connection.etag
     return connections.view(connection)
@@ -42,7 +55,7 @@ def _shown(connection: Connection, response: Response) -> dict[str, Any]:
 @area.post("/connections", permission=ADMIN, idempotent=True, status_code=201)
 async def create_connection(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewConnection
-) -> dict[str, Any]:
+) -> ConnectionView:
     """A new draft. Sign in next, with authorize."""
     made = await connections.create(
         app, body.name, body.partner_tenant_id, body.cloud, by=caller, **_why(request, body)
@@ -52,7 +65,7 @@ async def create_connection(
 
 
 @area.get("/connections", permission=ADMIN)
-async def list_connections(app: AppDep, page: PageDep) -> Page[dict[str, Any]]:
+async def list_connections(app: AppDep, page: PageDep) -> Page[ConnectionView]:
     """Every connection; never a secret."""
     return page.of(
         await connections.all(app),
@@ -85,7 +98,7 @@ async def finish_sign_in(
 
 
 @area.get("/connections/{connection_id}", permission=ADMIN)
-async def read_connection(app: AppDep, response: Response, connection_id: ConnectionId) -> dict[str, Any]:
+async def read_connection(app: AppDep, response: Response, connection_id: ConnectionId) -> ConnectionView:
     """One connection; never a secret."""
     return _shown(await connections.get(app, connection_id), response)
 
@@ -110,7 +123,7 @@ async def remove_connection(
 @area.post("/connections/{connection_id}/authorize", permission=ADMIN, idempotent=True)
 async def authorize_connection(
     app: AppDep, caller: Caller, request: Request, connection_id: ConnectionId, body: Acting | None = None
-) -> dict[str, str]:
+) -> SignIn:
     """Generate Token: where to send a partner administrator's browser. Good for ten minutes and one sign-in."""
     url = await connections.authorize(app, connection_id, by=caller, **_why(request, body))
     return {"authorizationUrl": url}
@@ -119,30 +132,26 @@ async def authorize_connection(
 @area.post("/connections/{connection_id}/test", permission=ADMIN, idempotent=True)
 async def check_connection(
     app: AppDep, caller: Caller, request: Request, connection_id: ConnectionId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> connections.CheckReport:
     """Look at everything the connection needs, with what to do about each thing that is wrong."""
     tested = await connections.test(app, connection_id, by=caller, **_why(request, body))
-    return {
-        "outcome": connections.outcome(tested.checks),
-        "checks": [check.model_dump() for check in tested.checks],
-    }
+    return connections.report(tested.checks)
 
 
 @area.get("/connections/{connection_id}/permissions", permission=ADMIN)
-async def list_connection_permissions(
-    app: AppDep, page: PageDep, connection_id: ConnectionId
-) -> Page[dict[str, object]]:
+async def list_connection_permissions(app: AppDep, page: PageDep, connection_id: ConnectionId) -> Page[PermissionView]:
     """Each permission asked for: api, permission, type, why, and whether the partner's own tenant granted it."""
     rows = await connections.granted_permissions(app, connection_id)
-    columns: dict[str, Callable[[dict[str, object]], str]] = {
-        "api": lambda row: str(row["api"]),
-        "permission": lambda row: str(row["permission"]),
-        "type": lambda row: str(row["type"]),
-    }
-    return page.of(rows, columns=columns, default="api", key=permission_key, view=dict)
+    return page.of(
+        rows,
+        columns={"api": lambda p: p["api"], "permission": lambda p: p["permission"], "type": lambda p: p["type"]},
+        default="api",
+        key=permission_key,
+        view=lambda p: p,
+    )
 
 
-def permission_key(row: dict[str, object]) -> str:
+def permission_key(row: PermissionView) -> str:
     """What tells two rows of the table of permissions apart."""
     return f"{row['api']}/{row['type']}/{row['permission']}"
 
@@ -155,7 +164,7 @@ async def complete_connection(
     response: Response,
     connection_id: ConnectionId,
     body: Acting | None = None,
-) -> dict[str, Any]:
+) -> CompletedConnection:
     """Make a tested connection active; its mapped sites are polled at once. 409 until the test has passed."""
     completed = await connections.complete(app, connection_id, by=caller, **_why(request, body))
     await health.poll_all(app)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Request, Response
 from pydantic import Field, SecretStr
@@ -12,6 +12,7 @@ from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, 
 from functions.sinks import MAX_EVENTS, MAX_SITES, EventType, SiteId
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.outbox import sinks, subscriptions
+from shared.outbox.subscriptions import EventSubscription
 
 area = Area("event_subscriptions")
 SubscriptionId = Annotated[str, Path(pattern=ID, description="Id of a subscription.")]
@@ -45,10 +46,16 @@ def _why(body: Acting, request: Request) -> dict[str, str | None]:
     return {"reason": body.reason, "ticket_number": body.ticket_number, "request_id": request_id(request)}
 
 
-@area.post("/event-subscriptions", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
+@area.post(
+    "/event-subscriptions",
+    permission=ALERTS_MANAGE,
+    status_code=201,
+    idempotent=True,
+    responses={200: {"model": EventSubscription, "description": "It was subscribed already"}},
+)
 async def subscribe_to_events(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSubscription
-) -> dict[str, Any]:
+) -> EventSubscription:
     """Send events to a callback URL from now on; 200 when that URL was subscribed already, with what is asked now.
 
     The callback gets each event as a CloudEvent. One that answers 401, 403, 404 or 410 has ended the subscription.
@@ -77,7 +84,7 @@ async def unsubscribe_from_events(app: AppDep, caller: Caller, request: Request,
 
 
 @area.get("/event-subscriptions", permission=DEVICES_READ)
-async def list_event_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
+async def list_event_subscriptions(app: AppDep, caller: Caller, page: PageDep) -> Page[EventSubscription]:
     """The subscriptions whose every site the caller sees; never a callback URL. Deliveries: as those of sinks."""
     return page.of(
         await subscriptions.seen_by(app, caller),
@@ -91,7 +98,7 @@ async def list_event_subscriptions(app: AppDep, caller: Caller, page: PageDep) -
 @area.get("/event-subscriptions/{subscription_id}", permission=DEVICES_READ)
 async def read_event_subscription(
     app: AppDep, caller: Caller, response: Response, subscription_id: SubscriptionId
-) -> dict[str, Any]:
+) -> EventSubscription:
     """One subscription."""
     found = await subscriptions.get(app, caller, subscription_id)
     response.headers["ETag"] = str(found.etag)

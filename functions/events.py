@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from fastapi import Header, Path, Query, Request, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
@@ -13,7 +14,7 @@ from shared import hints
 from shared.access import ADMIN
 from shared.errors import UnsupportedMediaType
 from shared.hints import parse, sources
-from shared.hints.sources import SourceKind
+from shared.hints.sources import EventSourceView, SourceKind
 
 area = Area("events")
 PROOF = "an event source's secret in its URL, or an Entra token of Microsoft's application with its role of this API"
@@ -46,6 +47,26 @@ class NewSource(Acting):
     ] = None
 
 
+class HeardEvents(TypedDict):
+    """What became of them: subscriptions that are read now, events passed over, subscriptions unknown."""
+
+    subscriptions: int
+    ignored: int
+    unknown: int
+
+
+class Validation(TypedDict):
+    """The code that Event Grid wants back."""
+
+    validationResponse: str
+
+
+class NewEventSource(EventSourceView, TypedDict):
+    """A source that was just made. `url` holds its secret, and is not in a repeated answer."""
+
+    url: NotRequired[str]
+
+
 async def _prove(app: AppDep, request: Request, kind: SourceKind, source: str, sig: str) -> sources.Sender:
     authorization = request.headers.get("authorization")
     return await sources.prove(app, kind, source_id=source, secret=sig, authorization=authorization)
@@ -58,21 +79,23 @@ async def _document(request: Request, media: tuple[str, ...]) -> Any:
     return parse.document(await request.body())
 
 
-async def _hear(app: AppDep, sender: sources.Sender, parsed: parse.Parsed) -> dict[str, Any]:
+async def _hear(app: AppDep, sender: sources.Sender, parsed: parse.Parsed) -> HeardEvents:
     heard = await hints.arrived(app, parsed, sender)
     await sources.note(app, sender)
     return {"subscriptions": heard.subscriptions, "ignored": heard.ignored, "unknown": heard.unknown}
 
 
 @area.post("/events/azure-monitor", anonymous=PROOF, extra=_any_json(*JSON_MEDIA))
-async def hear_azure_monitor(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> dict[str, Any]:
+async def hear_azure_monitor(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> HeardEvents:
     """An action group's alert in the common schema: the subscription it is about is read at once."""
     sender = await _prove(app, request, "azure-monitor", source, sig)
     return await _hear(app, sender, parse.azure_monitor(await _document(request, JSON_MEDIA)))
 
 
 @area.post("/events/event-grid", anonymous=PROOF, extra=_any_json(*GRID_MEDIA))
-async def hear_event_grid(app: AppDep, request: Request, source: Source = "", sig: Sig = "") -> dict[str, Any]:
+async def hear_event_grid(
+    app: AppDep, request: Request, source: Source = "", sig: Sig = ""
+) -> HeardEvents | Validation:
     """HealthResources events, in Event Grid's schema or as CloudEvents: their subscriptions are read at once.
 
     A SubscriptionValidationEvent is answered with its code.
@@ -105,7 +128,7 @@ async def allow_event_grid(
 
 
 @area.get("/event-sources", permission=ADMIN)
-async def list_event_sources(app: AppDep, page: PageDep) -> Page[dict[str, Any]]:
+async def list_event_sources(app: AppDep, page: PageDep) -> Page[EventSourceView]:
     """What may send events with a secret, and when each was last heard of; never the secret."""
     return page.of(
         await sources.every(app),
@@ -119,7 +142,7 @@ async def list_event_sources(app: AppDep, page: PageDep) -> Page[dict[str, Any]]
 @area.post("/event-sources", permission=ADMIN, status_code=201, idempotent=True, shown_once=("url",))
 async def create_event_source(
     app: AppDep, caller: Caller, request: Request, response: Response, body: NewSource
-) -> dict[str, Any]:
+) -> NewEventSource:
     """Make one. `url` is what to give to Azure: it holds the secret, and is shown in this answer only."""
     stored, url = await sources.create(
         app,
@@ -137,7 +160,7 @@ async def create_event_source(
 
 
 @area.get("/event-sources/{source_id}", permission=ADMIN)
-async def read_event_source(app: AppDep, response: Response, source_id: SourceId) -> dict[str, Any]:
+async def read_event_source(app: AppDep, response: Response, source_id: SourceId) -> EventSourceView:
     """One source; never its secret."""
     source = await sources.get(app, source_id)
     response.headers["ETag"] = str(source.etag)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Path, Query, Request, Response
 from pydantic import AwareDatetime, Field
@@ -11,7 +11,7 @@ from functions.paging import Page, PageDep
 from functions.routing import ID, AppDep, Area, Body, Caller, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import maintenance
-from shared.alerts.maintenance import MAX_DEVICES, MAX_SITES, State
+from shared.alerts.maintenance import MAX_DEVICES, MAX_SITES, MaintenanceWindow, State
 
 area = Area("maintenance")
 WindowId = Annotated[str, Path(pattern=ID, description="Id of a maintenance window.")]
@@ -38,7 +38,7 @@ async def list_maintenance_windows(
     page: PageDep,
     state: Annotated[list[State] | None, Query(description="Default: all.")] = None,
     site_id: Annotated[list[SiteId] | None, Query(alias="siteId", description="Windows that name the site.")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[MaintenanceWindow]:
     """The windows that are about the caller's sites, with those of their targets that are his."""
     now, seen = app.clock.now(), await maintenance.scope(app, caller)
     rows = [
@@ -60,7 +60,7 @@ async def list_maintenance_windows(
 @area.post("/maintenance", permission=ALERTS_MANAGE, status_code=201, idempotent=True)
 async def create_maintenance_window(
     app: AppDep, caller: Caller, request: Request, response: Response, body: WindowBody
-) -> dict[str, Any]:
+) -> MaintenanceWindow:
     """Make a window. What began to be down in it opens no alert, unless it is not back when it should be.
 
     409 when too many are not over: 200 of a caller who is limited to sites, 1,000 altogether.
@@ -84,7 +84,7 @@ async def create_maintenance_window(
 @area.get("/maintenance/{window_id}", permission=DEVICES_READ)
 async def read_maintenance_window(
     app: AppDep, caller: Caller, response: Response, window_id: WindowId
-) -> dict[str, Any]:
+) -> MaintenanceWindow:
     """One window."""
     window, seen = await maintenance.get(app, caller, window_id)
     response.headers["ETag"] = str(window.etag)

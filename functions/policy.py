@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Request, Response
@@ -35,18 +36,33 @@ class PolicyBody(Policy):
         return Policy.model_validate(self.model_dump(exclude=OF_THE_BODY, exclude_unset=True))
 
 
-@area.get("/alerts/policy", permission=DEVICES_READ)
-async def read_policy(app: AppDep, caller: Caller, response: Response) -> dict[str, Any]:
+class PolicyVersion(Policy):
+    """A version of the policy: every rule, and of the overrides what can be about the caller's sites.
+
+    `unreadable`: it shows no rules; `unreadableVersion`: a later one that cannot be read, in place of which this holds.
+    """
+
+    version: int
+    changed_at: datetime | None = None
+    changed_by: str | None = None
+    unreadable: bool = False
+    unreadable_version: int | None = None
+    reason: str | None = None
+    ticket_number: str | None = None
+
+
+@area.get("/alerts/policy", permission=DEVICES_READ, response_model_exclude_unset=True)
+async def read_policy(app: AppDep, caller: Caller, response: Response) -> PolicyVersion:
     """The rules that hold, defaults included, and the overrides that can be about the caller's sites."""
     now = await policies.held(app)
     response.headers["ETag"] = str(now.stored.etag)
-    return policies.view_held(now, await sites.load(app), caller)
+    return PolicyVersion.model_validate(policies.view_held(now, await sites.load(app), caller))
 
 
-@area.put("/alerts/policy", permission=ALERTS_MANAGE)
+@area.put("/alerts/policy", permission=ALERTS_MANAGE, response_model_exclude_unset=True)
 async def write_policy(
     app: AppDep, caller: Caller, request: Request, response: Response, body: PolicyBody
-) -> dict[str, Any]:
+) -> PolicyVersion:
     """Replace the policy; every alert is judged by it at once.
 
     Who is limited to sites changes overrides whose `siteIds` are all his, and sends the rest as he got it; else 403.
@@ -62,11 +78,11 @@ async def write_policy(
         request_id=request_id(request),
     )
     response.headers["ETag"] = str(stored.etag)
-    return policies.view(stored, await sites.load(app), caller)
+    return PolicyVersion.model_validate(policies.view(stored, await sites.load(app), caller))
 
 
-@area.get("/alerts/policy/versions", permission=DEVICES_READ)
-async def list_policy_versions(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
+@area.get("/alerts/policy/versions", permission=DEVICES_READ, response_model_exclude_unset=True)
+async def list_policy_versions(app: AppDep, caller: Caller, page: PageDep) -> Page[PolicyVersion]:
     """Every version that was set, by whom and when, newest first (the only order).
 
     Why is told to a caller who sees all that was changed.
@@ -83,4 +99,5 @@ async def list_policy_versions(app: AppDep, caller: Caller, page: PageDep) -> Pa
     found = await policies.versions(app, above=above, limit=page.top + 1)
     site_map, total = await sites.load(app), (await policies.held(app)).stored.number
     after = [found[page.top - 1].number] if len(found) > page.top else None
-    return page.reply(policies.view_versions(found, site_map, caller)[: page.top], after=after, total=total)
+    shown = [PolicyVersion.model_validate(row) for row in policies.view_versions(found, site_map, caller)[: page.top]]
+    return page.reply(shown, after=after, total=total)

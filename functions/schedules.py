@@ -136,13 +136,13 @@ def _etag(schedule: Schedule) -> str:
     return f'W/"{schedule.version}"'
 
 
-def _shown(app: AppDep, response: Response, schedule: Schedule) -> dict[str, Any]:
+def _shown(app: AppDep, response: Response, schedule: Schedule) -> views.ScheduleDetail:
     response.headers["ETag"] = _etag(schedule)
     return views.view_whole(schedule, app.clock.now())
 
 
 @area.get("/schedules", permission=DEVICES_READ)
-async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
+async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> Page[views.ScheduleView]:
     """The schedules whose every site is the caller's."""
     return page.of(
         [row for row in await changes.every(app) if changes.sees(caller, row)],
@@ -156,7 +156,7 @@ async def list_schedules(app: AppDep, caller: Caller, page: PageDep) -> Page[dic
 @area.post("/schedules", permission=DEVICES_UPDATE, status_code=201, idempotent=True)
 async def create_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, body: ScheduleBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Make a schedule. 409 when nothing matches or a confirmation is missing; `approval` says whether it may run."""
     stored = await changes.create(app, caller, body.wanted(), _why(body, request))
     response.headers["Location"] = f"{app.settings.public_api_url}/schedules/{stored.id}"
@@ -164,7 +164,9 @@ async def create_schedule(
 
 
 @area.get("/schedules/{schedule_id}", permission=DEVICES_READ)
-async def read_schedule(app: AppDep, caller: Caller, response: Response, schedule_id: ScheduleId) -> dict[str, Any]:
+async def read_schedule(
+    app: AppDep, caller: Caller, response: Response, schedule_id: ScheduleId
+) -> views.ScheduleDetail:
     """One schedule with its next five runs, local and in UTC, and what daylight saving does to each."""
     return _shown(app, response, await changes.get(app, caller, schedule_id))
 
@@ -172,7 +174,7 @@ async def read_schedule(app: AppDep, caller: Caller, response: Response, schedul
 @area.put("/schedules/{schedule_id}", permission=DEVICES_UPDATE)
 async def replace_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, schedule_id: ScheduleId, body: ScheduleBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Replace a schedule; it is the caller's from now on. Another action, target or time needs its approval anew."""
     before = await changes.get(app, caller, schedule_id)
     version = _version(request, before)
@@ -203,7 +205,7 @@ async def approve_schedule(
     response: Response,
     schedule_id: ScheduleId,
     body: Acting | None = None,
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Let a schedule run that needs a second person. 403 for whoever saved it, 409 when it needs nobody."""
     schedule = await changes.get(app, caller, schedule_id)
     version = _version(request, schedule)
@@ -214,7 +216,7 @@ async def approve_schedule(
 @area.post("/schedules/{schedule_id}/override", permission=DEVICES_UPDATE, idempotent=True)
 async def override_schedule(
     app: AppDep, caller: Caller, request: Request, response: Response, schedule_id: ScheduleId, body: OverrideBody
-) -> dict[str, Any]:
+) -> views.ScheduleDetail:
     """Keep its devices on: stops, pauses, restarts are skipped until then; a stop or pause is done at its end."""
     schedule = await changes.get(app, caller, schedule_id)
     stored = await overrides.keep_on(app, caller, schedule, body.until, body.device_ids, _why(body, request))
@@ -238,7 +240,7 @@ async def end_schedule_override(
 @area.get("/schedules/{schedule_id}/runs", permission=DEVICES_READ)
 async def list_schedule_runs(
     app: AppDep, caller: Caller, page: PageDep, schedule_id: ScheduleId
-) -> Page[dict[str, Any]]:
+) -> Page[views.ScheduleRun]:
     """What became of each run, newest first (the only order): started, overridden, nothingToDo, or missed and why."""
     page.order({"dueAt"}, "dueAt desc")
     if page.orderby not in (None, "dueAt desc"):

@@ -6,15 +6,19 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ
 from shared.alerts import retiring
 from shared.errors import InvalidInput
-from shared.outbox import deliveries, sinks, trial
+from shared.outbox import deliveries, sinks, trial, views
+from shared.outbox.deliveries import DeliveryView, SinkLag
 from shared.outbox.records import State
 from shared.outbox.sinks import Sink, Wanted
+from shared.outbox.trial import SinkChoice, SinkTrial
+from shared.outbox.views import SinkKindView, SinkView
 from shared.sinks import KINDS
 
 area = Area("sinks")
@@ -60,6 +64,24 @@ class SinkBody(Acting):
         )
 
 
+class SinkDetail(SinkView, TypedDict):
+    """A sink, and what waits for it."""
+
+    delivery: SinkLag
+
+
+class SinkChoices(TypedDict):
+    """What can be chosen for a setting, at most 100."""
+
+    value: list[SinkChoice]
+
+
+class RedeliveredCount(TypedDict):
+    """How many deliveries were put back in line."""
+
+    count: int
+
+
 def _may_change(caller: Caller) -> bool:
     return ALERTS_MANAGE in caller.permissions
 
@@ -70,57 +92,50 @@ def _why(body: Acting, request: Request) -> dict[str, str | None]:
 
 
 @area.get("/sinks/kinds", permission=DEVICES_READ)
-async def list_sink_kinds(page: PageDep) -> Page[dict[str, object]]:
+async def list_sink_kinds(page: PageDep) -> Page[SinkKindView]:
     """The kinds of sinks there are, each with the JSON Schema of its settings."""
     return page.of(
         list(KINDS.values()),
         columns={"kind": lambda k: k.KIND},
         default="kind",
         key=lambda k: k.KIND,
-        view=lambda k: {
-            "kind": k.KIND,
-            "title": k.TITLE,
-            "tickets": k.TICKETS,
-            "settings": k.Settings.model_json_schema(),
-        },
+        view=views.view_kind,
     )
 
 
 @area.get("/sinks", permission=DEVICES_READ)
-async def list_sinks(app: AppDep, caller: Caller, page: PageDep) -> Page[dict[str, Any]]:
+async def list_sinks(app: AppDep, caller: Caller, page: PageDep) -> Page[SinkView]:
     """The sinks whose every site the caller sees; never a secret."""
     return page.of(
         await sinks.seen_by(app, caller),
         columns={"name": lambda s: s.name, "kind": lambda s: s.kind, "createdAt": lambda s: s.created_at},
         default="name",
         key=lambda s: s.id,
-        view=lambda s: sinks.view(s, may_change=_may_change(caller)),
+        view=lambda s: views.view(s, may_change=_may_change(caller)),
     )
 
 
 @area.post("/sinks", permission=ALERTS_MANAGE, status_code=201, idempotent=True, shown_once=("secret",))
-async def create_sink(
-    app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody
-) -> dict[str, Any]:
+async def create_sink(app: AppDep, caller: Caller, request: Request, response: Response, body: SinkBody) -> SinkView:
     """Make a sink. A secret that was not sent is made, and shown in this answer only."""
     stored, made = await sinks.save(app, caller, body.wanted(), None, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
     response.headers["Location"] = f"{app.settings.public_api_url}/sinks/{stored.id}"
-    return sinks.view(stored, may_change=True, made=made)
+    return views.view(stored, may_change=True, made=made)
 
 
 @area.get("/sinks/{sink_id}", permission=DEVICES_READ)
-async def read_sink(app: AppDep, caller: Caller, response: Response, sink_id: SinkId) -> dict[str, Any]:
+async def read_sink(app: AppDep, caller: Caller, response: Response, sink_id: SinkId) -> SinkDetail:
     """One sink, and in `delivery` what waits for it and whether it is left alone after failures."""
     sink = await sinks.get(app, caller, sink_id)
     response.headers["ETag"] = str(sink.etag)
-    return {**sinks.view(sink, may_change=_may_change(caller)), "delivery": await deliveries.lag(app, sink.id)}
+    return {**views.view(sink, may_change=_may_change(caller)), "delivery": await deliveries.lag(app, sink.id)}
 
 
 @area.put("/sinks/{sink_id}", permission=ALERTS_MANAGE)
 async def replace_sink(
     app: AppDep, caller: Caller, request: Request, response: Response, sink_id: SinkId, body: SinkBody
-) -> dict[str, Any]:
+) -> SinkView:
     """Replace a sink. Secrets that are not sent stay. What waited for it to be on or to be set right is sent now.
 
     When a setting changes that says where or as whom the sink signs in, its secrets must be sent again.
@@ -129,7 +144,7 @@ async def replace_sink(
     etag = check_if_match(request, current)
     stored, made = await sinks.save(app, caller, body.wanted(), current, etag=etag, **_why(body, request))
     response.headers["ETag"] = str(stored.etag)
-    return sinks.view(stored, may_change=True, made=made)
+    return views.view(stored, may_change=True, made=made)
 
 
 @area.delete("/sinks/{sink_id}", permission=ALERTS_MANAGE, status_code=204)
@@ -142,10 +157,10 @@ async def delete_sink(app: AppDep, caller: Caller, request: Request, sink_id: Si
 @area.post("/sinks/{sink_id}/test", permission=ALERTS_MANAGE, idempotent=True)
 async def try_sink(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> SinkTrial:
     """Send a `tenantry.sink.test` event now, or prove the settings of a ticket sink.
 
-    200 with `{outcome: passed|failed, status, detail, durationMs}`.
+    200 also when it failed: `outcome` says so.
     """
     sink = await sinks.get(app, caller, sink_id)
     return await trial.run(app, caller, sink, **_why(body or Acting(), request))
@@ -158,7 +173,7 @@ async def list_sink_deliveries(
     page: PageDep,
     sink_id: SinkId,
     state: Annotated[State | None, Query(description="Default: all.")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[DeliveryView]:
     """What was sent to it, and every attempt; newest event first (the only order)."""
     page.order({"eventAt"}, "eventAt desc")
     if page.orderby not in (None, "eventAt desc"):
@@ -184,7 +199,7 @@ async def list_sink_deliveries(
 )
 async def redeliver_delivery(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, delivery_id: DeliveryId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> DeliveryView:
     """Put a delivery that has ended back in line, under the same id. 409 while it is in line."""
     sink = await sinks.get(app, caller, sink_id)
     row = await deliveries.redeliver(app, caller, sink.id, delivery_id, **_why(body or Acting(), request))
@@ -194,7 +209,7 @@ async def redeliver_delivery(
 @area.post("/sinks/{sink_id}/redeliver", permission=ALERTS_MANAGE, status_code=202, idempotent=True)
 async def redeliver_failed_deliveries(
     app: AppDep, caller: Caller, request: Request, sink_id: SinkId, body: Acting | None = None
-) -> dict[str, Any]:
+) -> RedeliveredCount:
     """Put everything that failed back in line: `{count}`."""
     sink = await sinks.get(app, caller, sink_id)
     return {"count": await deliveries.redeliver_failed(app, caller, sink.id, **_why(body or Acting(), request))}
@@ -207,7 +222,7 @@ async def list_sink_choices(
     sink_id: SinkId,
     name: Annotated[str, Path(pattern=r"^[A-Za-z]{1,40}$", description="What is chosen: companies, boards...")],
     search: Annotated[str, Query(max_length=200, description="Part of a name.")] = "",
-) -> dict[str, Any]:
+) -> SinkChoices:
     """What the other system offers for a setting: `{value: [{id, name}]}`, at most 100. For who sees every site."""
     sink = await sinks.get(app, caller, sink_id)
     return {"value": await trial.choices(app, caller, sink, name, search)}

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
 from functions.routing import ID, Acting, AppDep, Area, Caller, Name, QueryWhy, check_if_match, request_id
@@ -13,7 +14,8 @@ from shared import health, site_import, sites
 from shared.access import ADMIN, DEVICES_READ, M365_READ
 from shared.app import App
 from shared.errors import InvalidInput, NotFound, UnsupportedMediaType
-from shared.sites import Site
+from shared.site_import import ImportedSite
+from shared.sites import Site, SiteView
 
 area = Area("sites")
 READ = (DEVICES_READ, M365_READ)
@@ -42,11 +44,17 @@ class Mapping(Acting):
     ] = None
 
 
+class SiteImport(TypedDict):
+    """What became of each row of a file, in its order."""
+
+    value: list[ImportedSite]
+
+
 def _why(request: Request, body: Acting) -> dict[str, str | None]:
     return {"reason": body.reason, "ticket_number": body.ticket_number, "request_id": request_id(request)}
 
 
-async def _shown(app: App, response: Response, site: Site) -> dict[str, Any]:
+async def _shown(app: App, response: Response, site: Site) -> SiteView:
     if site.etag:
         response.headers["ETag"] = site.etag
     return await sites.describe(app, site)
@@ -59,7 +67,7 @@ async def list_sites(
     page: PageDep,
     client_name: Annotated[list[str] | None, Query(alias="clientName", max_length=100)] = None,
     search: Annotated[str | None, Query(max_length=200, description="Part of a name or id.")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[SiteView]:
     """Every site in scope, with what it stands for and whether its Azure resources are read."""
     found = await sites.matching(app, caller, client_names=client_name, search=search)
     view = await sites.describer(app)
@@ -73,7 +81,7 @@ async def list_sites(
 
 
 @area.post("/sites/import", permission=ADMIN, idempotent=True, extra={**CSV, "x-media-type": "text/csv"})
-async def import_sites(app: AppDep, caller: Caller, request: Request, why: QueryWhy) -> dict[str, Any]:
+async def import_sites(app: AppDep, caller: Caller, request: Request, why: QueryWhy) -> SiteImport:
     """Sites out of a CSV file with the header `client,site[,tenant]`; a result and the derived id per row.
 
     A tenant is named by id, domain or display name. Importing the same file again changes nothing.
@@ -89,17 +97,17 @@ async def import_sites(app: AppDep, caller: Caller, request: Request, why: Query
 
 
 @area.get("/sites/{site_id}", permission=READ)
-async def read_site(app: AppDep, caller: Caller, response: Response, site_id: SiteId) -> dict[str, Any]:
+async def read_site(app: AppDep, caller: Caller, response: Response, site_id: SiteId) -> SiteView:
     """One site."""
     if not caller.sees_site(site_id):
         raise NotFound(f"There is no site {site_id}.")
     return await _shown(app, response, await sites.get(app, site_id))
 
 
-@area.put("/sites/{site_id}", permission=ADMIN, responses={201: {"description": "Created"}})
+@area.put("/sites/{site_id}", permission=ADMIN, responses={201: {"model": SiteView, "description": "Created"}})
 async def write_site(
     app: AppDep, caller: Caller, request: Request, response: Response, site_id: SiteId, body: SiteBody
-) -> dict[str, Any]:
+) -> SiteView:
     """Create or rename a site; its mapping stays."""
     etag = check_if_match(request, await sites.find(app, site_id))
     site, created = await sites.save(
@@ -120,7 +128,7 @@ async def delete_site(app: AppDep, caller: Caller, request: Request, site_id: Si
 @area.put("/sites/{site_id}/mapping", permission=ADMIN)
 async def map_site(
     app: AppDep, caller: Caller, request: Request, response: Response, site_id: SiteId, body: Mapping
-) -> dict[str, Any]:
+) -> SiteView:
     """Let a site stand for a synced tenant; its devices are read at once.
 
     409 when the tenant is not synced, or another site has a subscription.
@@ -141,7 +149,7 @@ async def unmap_site(
     response: Response,
     site_id: SiteId,
     why: QueryWhy,
-) -> dict[str, Any]:
+) -> SiteView:
     """Let a site stand for no tenant; its devices leave the lists and their alerts close."""
     etag = check_if_match(request, await sites.get(app, site_id))
     site = await sites.unmap(app, site_id, by=caller, etag=etag, **why)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request, Response
 from pydantic import Field
@@ -59,7 +59,7 @@ async def list_tenants(
     connection_id: Annotated[list[str] | None, Query(alias="connectionId", max_length=100)] = None,
     status: Annotated[list[Literal["deactivated", "pending", "synced", "failed"]] | None, Query(max_length=4)] = None,
     search: Annotated[str | None, Query(max_length=200, description="Part of a name, domain or id.")] = None,
-) -> Page[dict[str, Any]]:
+) -> Page[tenants.TenantView]:
     """Every customer of every connection, and the provider's own tenant; in scope."""
     visible = await sites.tenants_seen_by(app, caller)
     found = await tenants.matching(app, connection_ids=connection_id, statuses=status, search=search, within=visible)
@@ -109,7 +109,7 @@ async def unsync_tenants(
 
 
 @area.get("/tenants/{tenant_id}", permission=READ)
-async def read_tenant(app: AppDep, caller: Caller, response: Response, tenant_id: TenantId) -> dict[str, Any]:
+async def read_tenant(app: AppDep, caller: Caller, response: Response, tenant_id: TenantId) -> tenants.TenantView:
     """One tenant."""
     tenant = await _in_scope(app, caller, tenant_id)
     if tenant.etag:
@@ -119,7 +119,9 @@ async def read_tenant(app: AppDep, caller: Caller, response: Response, tenant_id
 
 
 @area.get("/tenants/{tenant_id}/subscriptions", permission=READ)
-async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep, tenant_id: TenantId) -> Page[dict[str, Any]]:
+async def list_subscriptions(
+    app: AppDep, caller: Caller, page: PageDep, tenant_id: TenantId
+) -> Page[tenants.SubscriptionView]:
     """A tenant's Azure subscriptions in scope: how each is reached, and how old its data is."""
     tenant = await _in_scope(app, caller, tenant_id)
     rows = await sites.subscriptions_seen_by(app, caller, tenant.id)
@@ -137,7 +139,6 @@ async def list_subscriptions(app: AppDep, caller: Caller, page: PageDep, tenant_
 
 
 @area.get("/tenants/{tenant_id}/diagnosis", permission=ADMIN)
-async def diagnose_tenant(app: AppDep, tenant_id: TenantId) -> dict[str, Any]:
+async def diagnose_tenant(app: AppDep, tenant_id: TenantId) -> connections.CheckReport:
     """Look at everything this tenant needs, now, with what to do about each thing that is wrong."""
-    checks = await tenants.diagnose(app, await tenants.get(app, tenant_id.lower()))
-    return {"outcome": connections.outcome(checks), "checks": [check.model_dump() for check in checks]}
+    return connections.report(await tenants.diagnose(app, await tenants.get(app, tenant_id.lower())))

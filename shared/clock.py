@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+from pydantic import WithJsonSchema
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -28,6 +31,10 @@ def newest_first(at: datetime) -> str:
     In whole numbers: a float of seconds would round some times to the millisecond before.
     """
     return f"{253_402_300_800_000 - (at - _EPOCH) // timedelta(milliseconds=1):015d}"
+
+
+Rfc3339 = Annotated[str, WithJsonSchema({"type": "string", "format": "date-time"})]
+"""A time as `rfc3339` gives it."""
 
 
 def rfc3339(at: datetime) -> str:

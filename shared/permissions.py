@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from typing_extensions import TypedDict
+
 ApiName = Literal["graph", "arm", "partnerCenter"]
 Type = Literal["delegated", "application"]
 Place = Literal["partner", "client"]
@@ -125,7 +127,18 @@ def apis(place: Place) -> tuple[ApiName, ...]:
     return tuple(dict.fromkeys(row.api for row in ALL if place in row.places))
 
 
-def view(permission: Permission, granted: frozenset[str]) -> dict[str, object]:
+class PermissionView(TypedDict):
+    """A permission that Tenantry asks for: of which API, why, and whether the partner's own tenant granted it."""
+
+    api: str
+    apiId: str
+    permission: str
+    type: Type
+    why: str
+    granted: bool
+
+
+def view(permission: Permission, granted: frozenset[str]) -> PermissionView:
     """As the API shows it; `granted` holds keys."""
     app_id, name = APIS[permission.api]
     return {

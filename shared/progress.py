@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal, NotRequired, cast
 
@@ -15,7 +16,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from shared.app import App
-from shared.clock import newest_first
+from shared.clock import Rfc3339, newest_first
 from shared.errors import Conflict, NotFound
 from shared.store.tables import TRANSACTION_LIMIT, Kind, Record, insert
 
@@ -232,7 +233,7 @@ async def _mark_running(app: App, operation_id: str) -> None:
 
 
 async def set_item(
-    app: App, operation_id: str | None, target: str, status: Status, error: dict[str, Any] | None = None
+    app: App, operation_id: str | None, target: str, status: Status, error: Mapping[str, Any] | None = None
 ) -> None:
     """Report one item; ends the operation when it was the last. Harmless when repeated or without an operation."""
     if operation_id is None:
@@ -293,7 +294,7 @@ class OperationResult(TypedDict, total=False):
     outcomeUnknown: int
     downloadUrl: str
     rows: int
-    expiresAt: str
+    expiresAt: Rfc3339
 
 
 class OperationItem(TypedDict):

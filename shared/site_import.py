@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from shared import names, sites, tenants
 from shared.access import Principal
@@ -24,6 +26,7 @@ MAX_ROWS = 5000
 CHUNK = 90
 """Rows written in one transaction."""
 ID_LENGTH = 63
+ImportOutcome = Literal["created", "updated", "unchanged", "failed"]
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Row:
     site_name: str
     tenant: str = ""
     site_id: str = ""
-    result: str = ""
-    """created | updated | unchanged | failed."""
+    result: ImportOutcome | None = None
+    """None: not decided yet."""
     error: str | None = None
 
 
@@ -54,8 +57,8 @@ def read(text: str) -> list[Row]:
         for number, line in enumerate(reader, start=1):
             if number > MAX_ROWS:
                 raise InvalidInput(f"At most {MAX_ROWS} rows at once.", target="rows")
-            values = [(line.get(name) or "").strip() for name in ("client", "site", "tenant")]
-            rows.append(_checked(Row(number, *values), extra=None in line))
+            client, site, tenant = ((line.get(name) or "").strip() for name in ("client", "site", "tenant"))
+            rows.append(_checked(Row(number, client, site, tenant), extra=None in line))
     except csv.Error as error:
         raise InvalidInput(f"This is not a CSV file: {error}.", target="body") from error
     return rows
@@ -127,7 +130,7 @@ def decide(present: SiteMap, rows: list[Row], known: list[Tenant]) -> tuple[list
         except (Conflict, InvalidInput) as error:
             results.append(replace(row, site_id=old.id if old else "", result="failed", error=error.message))
             continue
-        result = "created" if site_id not in present.by_id else "unchanged" if new == old else "updated"
+        result: ImportOutcome = "created" if site_id not in present.by_id else "unchanged" if new == old else "updated"
         by_name[_names(row.client_name, row.site_name)] = new
         wanted[site_id] = new
         results.append(replace(row, site_id=site_id, result=result))
@@ -176,13 +179,26 @@ async def run(app: App, text: str, *, by: Principal, **why: str | None) -> list[
     return results
 
 
-def view(row: Row) -> dict[str, Any]:
+class ImportedSite(TypedDict):
+    """A row of an imported file, numbered from 1, and what became of it."""
+
+    row: int
+    clientName: str
+    siteName: str
+    siteId: str | None
+    result: ImportOutcome
+    error: NotRequired[str]
+
+
+def view(row: Row) -> ImportedSite:
     """As the API shows it."""
-    shown: dict[str, Any] = {
+    shown: ImportedSite = {
         "row": row.number,
         "clientName": row.client_name,
         "siteName": row.site_name,
         "siteId": row.site_id or None,
-        "result": row.result,
+        "result": row.result or "failed",
     }
-    return shown | ({"error": row.error} if row.error else {})
+    if row.error:
+        shown["error"] = row.error
+    return shown

@@ -7,7 +7,9 @@ two sites at once, and a reader knows by one point read whether the map it holds
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import NotRequired
+
+from typing_extensions import TypedDict
 
 from shared import access, tenants
 from shared.access import Principal
@@ -376,9 +378,28 @@ async def close_what_left(app: App, before: SiteMap) -> None:
                 await app.queues.send(CloseAlerts(subscription_id=row.id, reason="siteUnmapped"))
 
 
-def view(site: Site, tenant: Tenant | None, known: list[Subscription]) -> dict[str, Any]:
+class AzureOfSite(TypedDict):
+    """Whether Azure resources of a site are read, and why not."""
+
+    polled: bool
+    reason: NotRequired[str]
+
+
+class SiteView(TypedDict):
+    """A client's site; what is of Azure is there when it is mapped. No `subscriptionIds`: all of the tenant's."""
+
+    id: str
+    clientName: str
+    siteName: str
+    tenantId: NotRequired[str]
+    tenantName: NotRequired[str]
+    subscriptionIds: NotRequired[list[str]]
+    azure: NotRequired[AzureOfSite]
+
+
+def view(site: Site, tenant: Tenant | None, known: list[Subscription]) -> SiteView:
     """As the API shows it; `tenant` and `known` are the mapped tenant and all its subscriptions."""
-    shown: dict[str, Any] = {"id": site.id, "clientName": site.client_name, "siteName": site.site_name}
+    shown: SiteView = {"id": site.id, "clientName": site.client_name, "siteName": site.site_name}
     if site.tenant_id is None:
         return shown
     shown["tenantId"] = site.tenant_id
@@ -387,7 +408,8 @@ def view(site: Site, tenant: Tenant | None, known: list[Subscription]) -> dict[s
     if site.subscription_ids is not None:
         shown["subscriptionIds"] = site.subscription_ids
     reason = not_polled(site, tenant, known)
-    return shown | {"azure": {"polled": True} if reason is None else {"polled": False, "reason": reason}}
+    shown["azure"] = {"polled": True} if reason is None else {"polled": False, "reason": reason}
+    return shown
 
 
 def not_polled(site: Site, tenant: Tenant | None, known: list[Subscription]) -> str | None:
@@ -406,7 +428,7 @@ def not_polled(site: Site, tenant: Tenant | None, known: list[Subscription]) -> 
     return f"{tenant.display_name} has no Azure subscription that Tenantry can see."
 
 
-async def describe(app: App, site: Site) -> dict[str, Any]:
+async def describe(app: App, site: Site) -> SiteView:
     """One site as the API shows it."""
     if site.tenant_id is None:
         return view(site, None, [])
@@ -414,7 +436,7 @@ async def describe(app: App, site: Site) -> dict[str, Any]:
     return view(site, tenant, await tenants.subscriptions(app, site.tenant_id))
 
 
-async def describer(app: App) -> Callable[[Site], dict[str, Any]]:
+async def describer(app: App) -> Callable[[Site], SiteView]:
     """What shows many sites, having read tenants and subscriptions once."""
     known = {tenant.id: tenant for tenant in await tenants.every(app)}
     owned: dict[str, list[Subscription]] = {}

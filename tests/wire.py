@@ -18,7 +18,8 @@ def whole(serialize: Serialize) -> Serialize:
     async def checked(*, response_content: Any, **options: Any) -> Any:
         sent = await serialize(response_content=response_content, **options)
         if isinstance(sent, bytes):
-            given = json.loads(ANYTHING.dump_json(response_content))
+            how: dict[str, Any] = {name: options.get(name) for name in ("by_alias", "exclude_unset")}
+            given = json.loads(ANYTHING.dump_json(response_content, **how))
             assert json.loads(sent) == given, f"sent {sent.decode()[:1000]} of {given}"
         return sent
 

@@ -10,7 +10,9 @@ import asyncio
 import uuid
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from shared import audit, sites
 from shared.access import Principal
@@ -290,10 +292,26 @@ async def make_known(app: App) -> None:
         await judge_again(app, recent)
 
 
-def view(window: Window, seen: Scope, now: datetime) -> dict[str, Any]:
+class MaintenanceWindow(TypedDict):
+    """A maintenance window: of its sites or devices those that are the caller's. Times are UTC."""
+
+    id: str
+    state: State
+    startAt: datetime
+    endAt: datetime
+    reason: str
+    createdAt: datetime
+    createdBy: str
+    siteIds: NotRequired[list[str]]
+    deviceIds: NotRequired[list[str]]
+    ticketNumber: NotRequired[str]
+    endedBy: NotRequired[str]
+
+
+def view(window: Window, seen: Scope, now: datetime) -> MaintenanceWindow:
     """As the API shows it: of its targets those in the caller's sites."""
     site_ids, device_ids = seen.seen(window)
-    shown: dict[str, Any] = {
+    shown: MaintenanceWindow = {
         "id": window.id,
         "state": window.state(now),
         "startAt": window.starts_at,
@@ -302,10 +320,12 @@ def view(window: Window, seen: Scope, now: datetime) -> dict[str, Any]:
         "createdAt": window.created_at,
         "createdBy": window.created_by_name or window.created_by,
     }
-    optional = {
-        "siteIds": None if window.site_ids is None else site_ids,
-        "deviceIds": None if window.device_ids is None else device_ids,
-        "ticketNumber": window.ticket_number,
-        "endedBy": window.ended_by_name,
-    }
-    return shown | {name: value for name, value in optional.items() if value is not None}
+    if window.site_ids is not None:
+        shown["siteIds"] = site_ids
+    if window.device_ids is not None:
+        shown["deviceIds"] = device_ids
+    if window.ticket_number is not None:
+        shown["ticketNumber"] = window.ticket_number
+    if window.ended_by_name is not None:
+        shown["endedBy"] = window.ended_by_name
+    return shown

@@ -5,14 +5,16 @@ reads a day for it.
 """
 
 from shared.audit.chain import Deed
-from shared.audit.records import ENTRIES, LOG, PROVIDER, Entry, Log, chain_of, log_of, of_day, view
-from shared.audit.verify import verify
+from shared.audit.records import ENTRIES, LOG, PROVIDER, AuditEntry, Entry, Log, chain_of, log_of, of_day, view
+from shared.audit.verify import AuditVerification, verify
 from shared.audit.write import record, record_all
 
 __all__ = [
     "ENTRIES",
     "LOG",
     "PROVIDER",
+    "AuditEntry",
+    "AuditVerification",
     "Deed",
     "Entry",
     "Log",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from shared.audit.chain import digest, start_of
 from shared.audit.records import ENTRIES, HEADS, Entry, Head
@@ -14,6 +15,13 @@ from shared.store.tables import Record
 
 R = TypeVar("R", bound=Record)
 CHANGED = "It was changed after it was written."
+
+
+class AuditProblem(TypedDict):
+    """What is wrong with an entry, or with the chain itself (`entryId` null)."""
+
+    entryId: str | None
+    what: str
 
 
 @dataclass
@@ -24,8 +32,8 @@ class Check:
     head: Head | None
     entries: int = 0
     problems: int = 0
-    first: dict[str, Any] | None = None
-    """`{entryId, what}` of the problem that is earliest in the chain; what is before it is whole."""
+    first: AuditProblem | None = None
+    """The problem that is earliest in the chain; what is before it is whole."""
     _newest: Entry | None = None
     _newest_hash: str = ""
     _expected: tuple[int, str] | None = None

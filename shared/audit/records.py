@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared.app import App
 from shared.store.tables import Kind, Record
@@ -128,7 +129,26 @@ async def of_day(
     )
 
 
-def view(entry: Entry) -> dict[str, Any]:
+class AuditEntry(TypedDict):
+    """Who did what to what, why, and how it came out. `tenantId` null: it concerns no client tenant, or several."""
+
+    id: str
+    at: datetime
+    tenantId: str | None
+    actor: str
+    actorName: str
+    action: str
+    target: str
+    outcome: str
+    reason: str | None
+    ticketNumber: str | None
+    requestId: str
+    clientRequestId: str
+    azureRequestId: str
+    details: dict[str, Any]
+
+
+def view(entry: Entry) -> AuditEntry:
     """As the API shows it."""
     return {
         "id": entry.id,

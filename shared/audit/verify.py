@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from typing_extensions import TypedDict
+
 from shared.app import App
-from shared.audit.check import Check, head_in, readable, text_of
+from shared.audit.check import AuditProblem, Check, head_in, readable, text_of
 from shared.audit.records import (
     HEAD,
     PROVIDER,
@@ -26,12 +28,42 @@ CHAINS_AT_ONCE = 32
 """Whose neighbouring days are read together."""
 
 
-async def verify(app: App, day: date, *, chain: str | None = None) -> dict[str, Any]:
+class AuditHead(TypedDict):
+    """Where a chain ends on a day: kept elsewhere, it proves later that nothing was taken away."""
+
+    sequence: int
+    hash: str
+
+
+class AuditChain(TypedDict):
+    """A chain of a day. `begins`: nothing is kept of it before this day."""
+
+    tenantId: str | None
+    entries: int
+    ok: bool
+    head: AuditHead | None
+    begins: bool
+    problems: int
+    firstProblem: AuditProblem | None
+
+
+class AuditVerification(TypedDict):
+    """Whether a day of the audit log is as it was written. `unchained` entries cannot be judged; days are UTC."""
+
+    day: str
+    ok: bool
+    message: str
+    entries: int
+    unchained: int
+    chains: list[AuditChain]
+    keptFrom: str | None
+    chainedFrom: str | None
+
+
+async def verify(app: App, day: date, *, chain: str | None = None) -> AuditVerification:
     """Judge every chain of a UTC day, or one of them.
 
-    Gives `{day, ok, message, entries, unchained, chains, keptFrom, chainedFrom}`, and for each chain `{tenantId,
-    entries, ok, head, begins, problems, firstProblem}`; `begins` says that nothing is kept of the chain before this
-    day. Reads pages; memory grows with the chains of the day, not with its entries. Entries may be written meanwhile.
+    Reads pages; memory grows with the chains of the day, not with its entries. Entries may be written meanwhile.
     """
     text, log = day.isoformat(), await log_of(app)
     if log.kept_from is not None and text < log.kept_from:
@@ -128,7 +160,7 @@ async def _newest(app: App, head: Head) -> bool:
     return registered == head.day or (now is not None and now.next_day is not None)
 
 
-def _shown(check: Check, head: Head | None, log: Log) -> dict[str, Any]:
+def _shown(check: Check, head: Head | None, log: Log) -> AuditChain:
     begins = head is not None and (head.previous_day is None or head.previous_day < (log.kept_from or ""))
     return {
         "tenantId": tenant_of(check.chain),
@@ -141,7 +173,7 @@ def _shown(check: Check, head: Head | None, log: Log) -> dict[str, Any]:
     }
 
 
-def _report(day: str, log: Log, said: str, chains: list[dict[str, Any]], unchained: int) -> dict[str, Any]:
+def _report(day: str, log: Log, said: str, chains: list[AuditChain], unchained: int) -> AuditVerification:
     bad = sum(not chain["ok"] for chain in chains)
     entries = sum(chain["entries"] for chain in chains)
     if not said and bad:

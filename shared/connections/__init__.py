@@ -5,9 +5,9 @@ Microsoft no longer takes the sign-in, and disabling while it is being removed. 
 and touches neither tenants nor mappings.
 """
 
-from shared.connections.checks import Check, outcome
+from shared.connections.checks import Check, CheckReport, report
 from shared.connections.lifecycle import complete, create, granted_permissions, remove, test
-from shared.connections.record import CONNECTIONS, Connection, Status, get, view
+from shared.connections.record import CONNECTIONS, Connection, ConnectionView, Status, get, view
 from shared.connections.record import every as all  # noqa: A004 - read as connections.all
 from shared.connections.renewal import needs_consent, renew_all
 from shared.connections.signing_in import authorize, finish_sign_in
@@ -15,7 +15,9 @@ from shared.connections.signing_in import authorize, finish_sign_in
 __all__ = [
     "CONNECTIONS",
     "Check",
+    "CheckReport",
     "Connection",
+    "ConnectionView",
     "Status",
     "all",
     "authorize",
@@ -25,9 +27,9 @@ __all__ = [
     "get",
     "granted_permissions",
     "needs_consent",
-    "outcome",
     "remove",
     "renew_all",
+    "report",
     "test",
     "view",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 from shared import permissions
 from shared.app import App
@@ -18,6 +19,7 @@ from shared.microsoft.partner_center import PartnerCenter
 from shared.permissions import ApiName
 
 Outcome = Literal["passed", "warning", "failed", "skipped"]
+Verdict = Literal["passed", "failed"]
 
 ADMIN_AGENTS = "AdminAgents"
 """Name of the group that Partner Center makes in every partner's tenant."""
@@ -40,7 +42,7 @@ RELATIONSHIPS_AT_ONCE = 8
 class Check(BaseModel):
     """One thing that was looked at. `fix` says what to do; it is empty when nothing is to be done."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_serialization_defaults_required=True)
 
     id: str
     title: str
@@ -92,7 +94,19 @@ TITLES = {
 """Every check, in the order shown."""
 
 
-def outcome(found: Iterable[Check]) -> Literal["passed", "failed"]:
+class CheckReport(TypedDict):
+    """What was looked at, and whether anything is wrong."""
+
+    outcome: Verdict
+    checks: list[Check]
+
+
+def report(found: list[Check]) -> CheckReport:
+    """As the API shows it."""
+    return {"outcome": outcome(found), "checks": found}
+
+
+def outcome(found: Iterable[Check]) -> Verdict:
     """Passed unless a check failed; a warning is no failure."""
     return "failed" if any(check.outcome == "failed" for check in found) else "passed"
 

@@ -82,7 +82,7 @@ def _status_after_test(current: Connection, outcome: str, refused: NeedsConsent 
     return {"status": "tested" if outcome == "passed" else "authorized", **mended}
 
 
-async def granted_permissions(app: App, connection_id: str) -> list[dict[str, object]]:
+async def granted_permissions(app: App, connection_id: str) -> list[permissions.PermissionView]:
     """Every permission asked for, and whether the partner's own tenant has granted it now.
 
     Falls back on what the last sign-in or test saw when Microsoft cannot be asked. Raises NotFound.

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared import audit, permissions
 from shared.access import Principal
 from shared.app import App
 from shared.connections.checks import Check
 from shared.errors import Conflict, NotFound
+from shared.permissions import PermissionView
 from shared.store.tables import Kind, Record
 
 Status = Literal["draft", "authorized", "tested", "active", "needsConsent", "disabling"]
@@ -65,27 +67,56 @@ async def every(app: App) -> list[Connection]:
     return await app.tables.all(CONNECTIONS, "connection")
 
 
-def view(connection: Connection) -> dict[str, Any]:
+class _SignIn(TypedDict, total=False):
+    authorizedBy: str
+    authorizedAt: datetime
+    lastTestedAt: datetime
+    needsConsentSince: datetime
+    needsConsentReason: str
+    operationId: str
+
+
+class ConnectionView(_SignIn, TypedDict):
+    """A connection; never a secret. `operationId`: its removal."""
+
+    id: str
+    name: str
+    partnerTenantId: str
+    cloud: str
+    status: Status
+    createdAt: datetime
+    permissions: list[PermissionView]
+
+
+def view(connection: Connection) -> ConnectionView:
     """As the API shows it: never a secret."""
     granted = frozenset(connection.granted)
-    shown: dict[str, Any] = {
+    return {
         "id": connection.id,
         "name": connection.name,
         "partnerTenantId": connection.partner_tenant_id,
         "cloud": connection.cloud,
         "status": connection.status,
         "createdAt": connection.created_at,
+        **_sign_in(connection),
+        "permissions": [permissions.view(row, granted) for row in permissions.ALL],
     }
-    optional = {
-        "authorizedBy": connection.authorized_by,
-        "authorizedAt": connection.authorized_at,
-        "lastTestedAt": connection.last_tested_at,
-        "needsConsentSince": connection.needs_consent_since,
-        "needsConsentReason": connection.needs_consent_reason,
-        "operationId": connection.removal_operation_id,
-    }
-    shown |= {name: value for name, value in optional.items() if value is not None}
-    shown["permissions"] = [permissions.view(row, granted) for row in permissions.ALL]
+
+
+def _sign_in(connection: Connection) -> _SignIn:
+    shown: _SignIn = {}
+    if connection.authorized_by is not None:
+        shown["authorizedBy"] = connection.authorized_by
+    if connection.authorized_at is not None:
+        shown["authorizedAt"] = connection.authorized_at
+    if connection.last_tested_at is not None:
+        shown["lastTestedAt"] = connection.last_tested_at
+    if connection.needs_consent_since is not None:
+        shown["needsConsentSince"] = connection.needs_consent_since
+    if connection.needs_consent_reason is not None:
+        shown["needsConsentReason"] = connection.needs_consent_reason
+    if connection.removal_operation_id is not None:
+        shown["operationId"] = connection.removal_operation_id
     return shown
 
 

@@ -15,13 +15,15 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, NotRequired
 from urllib.parse import urlencode
+
+from typing_extensions import TypedDict
 
 from shared import audit
 from shared.access import Principal, calling_application
 from shared.app import App
-from shared.clock import rfc3339
+from shared.clock import Rfc3339, rfc3339
 from shared.errors import NotFound, Unauthenticated
 from shared.store.tables import Kind, Record
 
@@ -149,9 +151,21 @@ async def remove(
     )
 
 
-def view(source: EventSource) -> dict[str, Any]:
+class EventSourceView(TypedDict):
+    """What may send events with a secret; never the secret. No `tenantIds`: it may speak of any."""
+
+    id: str
+    kind: SourceKind
+    name: str
+    createdAt: Rfc3339
+    createdBy: str
+    tenantIds: NotRequired[list[str]]
+    lastEventAt: NotRequired[Rfc3339]
+
+
+def view(source: EventSource) -> EventSourceView:
     """As callers see it; never the secret."""
-    shown: dict[str, Any] = {
+    shown: EventSourceView = {
         "id": source.id,
         "kind": source.kind,
         "name": source.name,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 from shared import audit
 from shared.access import Principal
@@ -96,22 +99,32 @@ async def _whole(app: App, rows: Sequence[Delivery]) -> list[Delivery]:
     return list(await asyncio.gather(*(whole(row) for row in rows)))
 
 
-async def lag(app: App, sink_id: str) -> dict[str, Any]:
-    """How a sink does: `{pending, held, circuit, circuitUntil?, pausedUntil?, oldestPendingAt?}`.
+class SinkLag(TypedDict):
+    """How a sink does; at most 10,000 are counted. `circuit`: open while nothing is sent after too many failures."""
 
-    `circuit` is open while nothing is sent because the receiver failed too often. Times are UTC; at most COUNTED are
-    counted.
-    """
+    pending: int
+    held: int
+    circuit: Literal["closed", "open"]
+    circuitUntil: NotRequired[datetime]
+    pausedUntil: NotRequired[datetime]
+    oldestPendingAt: NotRequired[datetime]
+
+
+async def lag(app: App, sink_id: str) -> SinkLag:
+    """How a sink does. Times are UTC; at most COUNTED are counted."""
     now = app.clock.now()
     head = await app.tables.get(HEADS, sink_id, HEAD)
-    shown: dict[str, Any] = {"pending": 0, "held": 0, "circuit": "closed"}
+    counts, oldest = Counter[str](), ""
     async for row in app.tables.rows(LINE.table, sink_id, prefix=IN_LINE, select=["RowKey", "state"], limit=COUNTED):
-        shown[row["state"]] += 1
+        counts[row["state"]] += 1
         if row["state"] == "pending":
-            shown.setdefault("oldestPendingAt", time_of(row["RowKey"]))
+            oldest = oldest or row["RowKey"]
+    shown: SinkLag = {"pending": counts["pending"], "held": counts["held"], "circuit": "closed"}
+    if oldest:
+        shown["oldestPendingAt"] = time_of(oldest)
     if head is not None:
         if head.circuit.until is not None:
-            shown |= {"circuit": "open", "circuitUntil": head.circuit.until}
+            shown["circuit"], shown["circuitUntil"] = "open", head.circuit.until
         if head.paused_until is not None and head.paused_until > now:
             shown["pausedUntil"] = head.paused_until
     return shown
@@ -230,9 +243,34 @@ async def _audited(app: App, caller: Principal, action: str, target: str, why: d
     await audit.record(app, caller.id, action, target, actor_name=caller.name, **said)
 
 
-def view(row: Delivery) -> dict[str, Any]:
+class DeliveryAttempt(TypedDict):
+    """One time of sending. `status` is the receiver's, 0 without an answer."""
+
+    at: datetime
+    status: int
+    error: str | None
+    durationMs: int
+
+
+class DeliveryView(TypedDict):
+    """An event for a sink: `dueAt` while it waits for its turn, `doneAt` once it ended. `id` is its webhook-id."""
+
+    id: str
+    event: str
+    eventAt: datetime
+    subject: str
+    alertId: str | None
+    state: State
+    lastError: str | None
+    attempts: list[DeliveryAttempt]
+    detail: NotRequired[str]
+    dueAt: NotRequired[datetime]
+    doneAt: NotRequired[datetime | None]
+
+
+def view(row: Delivery) -> DeliveryView:
     """As the API shows it."""
-    shown: dict[str, Any] = {
+    shown: DeliveryView = {
         "id": row.id,
         "event": row.event,
         "eventAt": row.event_at,

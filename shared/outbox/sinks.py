@@ -376,28 +376,6 @@ async def settings_of(app: App, sink: Sink) -> SinkSettings:
         ) from error
 
 
-def view(sink: Sink, *, may_change: bool, made: dict[str, str] | None = None) -> dict[str, Any]:
-    """As the API shows it; who may not change it sees settings without what works as a key."""
-    settings = sink.settings
-    if not may_change:
-        settings = given.kind_of(sink.kind).Settings.model_validate(sink.settings).redacted()
-    shown: dict[str, Any] = {
-        "id": sink.id,
-        "kind": sink.kind,
-        "name": sink.name,
-        "settings": {**settings, **(made or {})},
-        "siteIds": sink.site_ids,
-        "events": sink.events,
-        "subscription": sink.subscription,
-        "enabled": sink.enabled,
-        "createdAt": sink.created_at,
-        "changedAt": sink.changed_at,
-    }
-    if sink.disabled_reason is not None:
-        shown["disabledReason"] = sink.disabled_reason
-    return shown
-
-
 async def _check_number(app: App, caller: Principal) -> None:
     present = await every(app)
     if len(present) >= MAX_SINKS:

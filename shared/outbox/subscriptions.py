@@ -11,7 +11,9 @@ learn.microsoft.com/azure/logic-apps/logic-apps-workflow-actions-triggers#http-w
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from datetime import datetime
+
+from typing_extensions import TypedDict
 
 from shared.access import Principal
 from shared.app import App
@@ -90,7 +92,19 @@ async def get(app: App, caller: Principal, identifier: str) -> Sink:
     return await sinks.get(app, caller, identifier)
 
 
-def view(sink: Sink) -> dict[str, Any]:
+class EventSubscription(TypedDict):
+    """A workflow's subscription; never its callback URL. `events` and `siteIds` null: all."""
+
+    id: str
+    name: str
+    events: list[str] | None
+    siteIds: list[str] | None
+    enabled: bool
+    createdAt: datetime
+    changedAt: datetime
+
+
+def view(sink: Sink) -> EventSubscription:
     """As the API shows it; never the callback URL."""
     return {
         "id": sink.id,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import Literal
+
+from typing_extensions import TypedDict
 
 from shared import audit
 from shared.access import Principal
@@ -19,8 +21,24 @@ from shared.sinks.contract import Message, SinkError
 EVENT = "tenantry.sink.test"
 
 
-async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> dict[str, Any]:
-    """Test a sink, whether it is enabled or not: `{outcome, status, detail, durationMs}`.
+class SinkTrial(TypedDict):
+    """What became of a try. `status` is the receiver's, 0 without an answer."""
+
+    outcome: Literal["passed", "failed"]
+    status: int
+    detail: str
+    durationMs: int
+
+
+class SinkChoice(TypedDict):
+    """Something of the other system that can be chosen for a setting."""
+
+    id: str
+    name: str
+
+
+async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> SinkTrial:
+    """Test a sink, whether it is enabled or not.
 
     `why` goes to the audit log (reason, ticket_number, request_id).
     """
@@ -29,6 +47,7 @@ async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> dic
     body = cloud_event(app, identifier, EVENT, app.clock.now(), sink.id, data)
     message = Message(identifier, EVENT, body.encode(), title=f"Test of {sink.name}", text="Tenantry can reach this.")
     started = time.monotonic()
+    outcome: Literal["passed", "failed"]
     try:
         settings = await sinks.settings_of(app, sink)
         outlet = sinks.outlet(app, sink.id)
@@ -50,7 +69,7 @@ async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> dic
     return {"outcome": outcome, "status": status, "detail": detail, "durationMs": took}
 
 
-async def choices(app: App, caller: Principal, sink: Sink, name: str, search: str) -> list[dict[str, str]]:
+async def choices(app: App, caller: Principal, sink: Sink, name: str, search: str) -> list[SinkChoice]:
     """What the other system offers for a setting: `{id, name}`, at most 100.
 
     Raises Forbidden for who may not see every client, InvalidInput for a setting without choices and when the receiver
@@ -62,7 +81,8 @@ async def choices(app: App, caller: Principal, sink: Sink, name: str, search: st
         settings = await sinks.settings_of(app, sink)
         outlet = sinks.outlet(app, sink.id)
         found = given.kind_of(sink.kind).choices(outlet, settings, name, search)
-        return await ask(outlet, settings, found, (InvalidInput,))
+        rows = await ask(outlet, settings, found, (InvalidInput,))
+        return [{"id": row["id"], "name": row["name"]} for row in rows]
     except SinkError as error:
         if error.permanent or error.disable:
             raise InvalidInput(error.message, target="settings") from error

@@ -152,6 +152,6 @@ async def _announce(app: App, tenant: Tenant) -> None:
             event_id=digest[:32],
             subject=tenant.id,
             site_ids=[site.id for site in mapped],
-            data=tenants.view(app.settings, tenant, count),
+            data=dict(tenants.view(app.settings, tenant, count)),
         )
     )

@@ -4,20 +4,129 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Literal, NotRequired, cast
 from zoneinfo import ZoneInfo
 
+from pydantic import WithJsonSchema
+from typing_extensions import TypedDict
+
 from shared.app import App
+from shared.capabilities import Verb
+from shared.devices import Status
 from shared.schedules import calendar
 from shared.schedules.calendar import Moment
-from shared.schedules.records import RUNS, Approval, Chosen, Override, Run, Schedule
+from shared.schedules.records import RUNS, Approval, Chosen, Override, Run, Schedule, State
 
 NEXT_RUNS = 5
+IsoDate = Annotated[str, WithJsonSchema({"type": "string", "format": "date"})]
 
 
-def view(schedule: Schedule) -> dict[str, Any]:
+class ScheduleFilter(TypedDict, total=False):
+    """What the devices of a schedule match when it runs; what is empty is left out."""
+
+    clientName: list[str]
+    siteId: list[str]
+    tenantId: list[str]
+    subscriptionId: list[str]
+    resourceGroup: list[str]
+    type: list[str]
+    region: list[str]
+    status: list[Status]
+    search: str
+    tags: dict[str, str]
+
+
+class ScheduleTarget(TypedDict):
+    """Devices, or what matches a filter when the schedule runs; one of the two."""
+
+    deviceIds: NotRequired[list[str] | None]
+    filter: NotRequired[ScheduleFilter]
+
+
+class ScheduleApproval(TypedDict):
+    """Whether a second person must approve it, why, and has."""
+
+    state: Literal["notNeeded", "pending", "approved"]
+    devices: int
+    reason: NotRequired[str]
+    approvedBy: NotRequired[str]
+    approvedAt: NotRequired[datetime]
+
+
+class ScheduleOverride(TypedDict):
+    """A "keep on until"; without `deviceIds` of all that the schedule is about."""
+
+    until: datetime
+    since: datetime
+    by: str
+    deviceIds: NotRequired[list[str]]
+    reason: NotRequired[str]
+    ticketNumber: NotRequired[str]
+
+
+class NextRun(TypedDict):
+    """A run to come, in UTC and in the schedule's time zone; `note` says what daylight saving does to it."""
+
+    at: datetime
+    local: str
+    note: NotRequired[str]
+
+
+class _Coming(TypedDict, total=False):
+    nextRunAt: datetime
+
+
+class ScheduleView(_Coming, TypedDict):
+    """A schedule. `startAt` and `holidays` are local, other times UTC; without `nextRunAt` no run is to come."""
+
+    id: str
+    name: str
+    action: Verb
+    timeZone: str
+    rule: str
+    startAt: str
+    holidays: list[IsoDate]
+    target: ScheduleTarget
+    enabled: bool
+    confirm: bool
+    siteIds: list[str]
+    owner: str
+    approval: ScheduleApproval
+    overrides: list[ScheduleOverride]
+    createdAt: datetime
+    createdBy: str
+    changedAt: datetime
+
+
+class ScheduleDetail(ScheduleView, TypedDict):
+    """A schedule with its next runs."""
+
+    nextRuns: list[NextRun]
+
+
+class ScheduleRun(TypedDict):
+    """What became of a schedule at one time: `operationId` of one that began, `reason` of one that was missed."""
+
+    dueAt: datetime
+    dueLocal: str
+    because: Literal["calendar", "override"]
+    action: Verb
+    state: State
+    begunAt: datetime
+    lateSeconds: int
+    devices: int
+    kept: int
+    outOfScope: int
+    reason: NotRequired[str]
+    message: NotRequired[str]
+    operationId: NotRequired[str]
+    keptBy: NotRequired[list[str]]
+
+
+def view(schedule: Schedule) -> ScheduleView:
     """A schedule as lists show it."""
-    shown: dict[str, Any] = {
+    coming: _Coming = {"nextRunAt": schedule.next_due} if schedule.next_due is not None else {}
+    return {
         "id": schedule.id,
         "name": schedule.name,
         "action": schedule.action,
@@ -32,26 +141,27 @@ def view(schedule: Schedule) -> dict[str, Any]:
         "owner": schedule.owner_name,
         "approval": _approval(schedule.approval),
         "overrides": [_override(one) for one in schedule.overrides],
-        "nextRunAt": schedule.next_due,
+        **coming,
         "createdAt": schedule.created_at,
         "createdBy": schedule.created_by_name,
         "changedAt": schedule.changed_at,
     }
-    return {name: value for name, value in shown.items() if value is not None}
 
 
-def view_whole(schedule: Schedule, now: datetime) -> dict[str, Any]:
+def view_whole(schedule: Schedule, now: datetime) -> ScheduleDetail:
     """A schedule with its next runs."""
     found = calendar.runs(schedule.calendar(), now, NEXT_RUNS) if schedule.enabled else []
-    return view(schedule) | {"nextRuns": [_moment(moment) for moment in found]}
+    return {**view(schedule), "nextRuns": [_moment(moment) for moment in found]}
 
 
-def _moment(moment: Moment) -> dict[str, Any]:
-    shown = {"at": moment.at, "local": moment.local.isoformat()}
-    return shown | ({"note": moment.note} if moment.note else {})
+def _moment(moment: Moment) -> NextRun:
+    shown: NextRun = {"at": moment.at, "local": moment.local.isoformat()}
+    if moment.note:
+        shown["note"] = moment.note
+    return shown
 
 
-def _target(schedule: Schedule) -> dict[str, Any]:
+def _target(schedule: Schedule) -> ScheduleTarget:
     if schedule.target.chosen is None:
         return {"deviceIds": schedule.target.device_ids}
     return {"filter": view_filter(schedule.target.chosen)}
@@ -72,55 +182,60 @@ FILTER_NAMES = {
 """What the fields of a filter are called in a body."""
 
 
-def view_filter(chosen: Chosen) -> dict[str, Any]:
+def view_filter(chosen: Chosen) -> ScheduleFilter:
     """A filter by the names of the API, without what is empty."""
     values = chosen.model_dump()
-    return {name: values[field] for field, name in FILTER_NAMES.items() if values[field]}
+    return cast("ScheduleFilter", {name: values[field] for field, name in FILTER_NAMES.items() if values[field]})
 
 
-def _approval(approval: Approval) -> dict[str, Any]:
-    state = "notNeeded" if not approval.why else ("approved" if approval.by else "pending")
-    shown = {
-        "state": state,
-        "reason": approval.why or None,
+def _approval(approval: Approval) -> ScheduleApproval:
+    shown: ScheduleApproval = {
+        "state": "notNeeded" if not approval.why else ("approved" if approval.by else "pending"),
         "devices": approval.devices,
-        "approvedBy": approval.by_name or None,
-        "approvedAt": approval.at,
     }
-    return {name: value for name, value in shown.items() if value is not None}
+    if approval.why:
+        shown["reason"] = approval.why
+    if approval.by_name:
+        shown["approvedBy"] = approval.by_name
+    if approval.at is not None:
+        shown["approvedAt"] = approval.at
+    return shown
 
 
-def _override(override: Override) -> dict[str, Any]:
-    shown = {
-        "until": override.until,
-        "deviceIds": override.device_ids,
-        "since": override.at,
-        "by": override.by_name,
-        "reason": override.reason,
-        "ticketNumber": override.ticket_number,
-    }
-    return {name: value for name, value in shown.items() if value is not None}
+def _override(override: Override) -> ScheduleOverride:
+    shown: ScheduleOverride = {"until": override.until, "since": override.at, "by": override.by_name}
+    if override.device_ids is not None:
+        shown["deviceIds"] = override.device_ids
+    if override.reason is not None:
+        shown["reason"] = override.reason
+    if override.ticket_number is not None:
+        shown["ticketNumber"] = override.ticket_number
+    return shown
 
 
-def view_run(run: Run, time_zone: str) -> dict[str, Any]:
+def view_run(run: Run, time_zone: str) -> ScheduleRun:
     """A run, in words: when it was due, and what became of it."""
-    shown = {
+    shown: ScheduleRun = {
         "dueAt": run.due_at,
         "dueLocal": run.due_at.astimezone(ZoneInfo(time_zone)).isoformat(),
         "because": "override" if run.cause else "calendar",
         "action": run.action,
         "state": run.state,
-        "reason": run.reason,
-        "message": run.message,
         "begunAt": run.begun_at,
         "lateSeconds": max(0, int((run.begun_at - run.due_at).total_seconds())),
-        "operationId": run.operation_id,
         "devices": run.devices,
         "kept": run.kept,
-        "keptBy": run.kept_by_names or None,
         "outOfScope": run.out_of_scope,
     }
-    return {name: value for name, value in shown.items() if value is not None}
+    if run.reason is not None:
+        shown["reason"] = run.reason
+    if run.message is not None:
+        shown["message"] = run.message
+    if run.operation_id is not None:
+        shown["operationId"] = run.operation_id
+    if run.kept_by_names:
+        shown["keptBy"] = run.kept_by_names
+    return shown
 
 
 async def runs(app: App, schedule: Schedule, *, above: str = "", limit: int) -> list[Run]:

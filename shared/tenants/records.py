@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired, cast
 from urllib.parse import urlencode
 
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from shared import connections
 from shared.app import App
@@ -17,6 +18,7 @@ from shared.errors import NotFound
 from shared.microsoft import sign_in
 from shared.microsoft.graph import Graph
 from shared.microsoft.identity import TenantCredential
+from shared.progress import Problem
 from shared.settings import Settings
 from shared.store.tables import Kind, Record
 
@@ -191,7 +193,20 @@ def consent_url(settings: Settings, tenant_id: str) -> str:
     return f"{settings.sign_in_url}/{tenant_id}/v2.0/adminconsent?{urlencode(query)}"
 
 
-def links(settings: Settings, tenant: Tenant) -> dict[str, str]:
+class TenantLinks(TypedDict):
+    """Microsoft's admin centers, opened on a tenant."""
+
+    entra: str
+    azure: str
+    exchange: str
+    m365: str
+    intune: str
+    defender: str
+    sharepoint: str
+    teams: str
+
+
+def links(settings: Settings, tenant: Tenant) -> TenantLinks:
     """Microsoft's admin centers, opened on this tenant.
 
     `delegatedOrg` and a domain or tenant id in the path choose the directory; SharePoint's own host name cannot be
@@ -211,9 +226,35 @@ def links(settings: Settings, tenant: Tenant) -> dict[str, str]:
     }
 
 
-def view(settings: Settings, tenant: Tenant, subscription_count: int) -> dict[str, Any]:
+class _Provisioning(TypedDict, total=False):
+    initialDomain: str
+    statusReason: str
+    statusFix: str
+    consentUrl: str
+    enterpriseAppId: str
+    operationId: str
+    steps: dict[str, str]
+
+
+class TenantView(_Provisioning, TypedDict):
+    """A tenant. `steps`: `done` or `skipped` by provisioning step; `operationId`: the sync or unsync under way."""
+
+    id: str
+    displayName: str
+    defaultDomain: str
+    connectionId: str
+    relationship: Relationship
+    relationshipEnded: bool
+    isPrimary: bool
+    status: Status
+    lastSyncedAt: datetime | None
+    subscriptionCount: int
+    links: TenantLinks
+
+
+def view(settings: Settings, tenant: Tenant, subscription_count: int) -> TenantView:
     """As the API shows it."""
-    shown: dict[str, Any] = {
+    return {
         "id": tenant.id,
         "displayName": tenant.display_name,
         "defaultDomain": tenant.default_domain,
@@ -225,22 +266,48 @@ def view(settings: Settings, tenant: Tenant, subscription_count: int) -> dict[st
         "lastSyncedAt": tenant.last_synced_at,
         "subscriptionCount": subscription_count,
         "links": links(settings, tenant),
+        **_provisioning(tenant),
     }
-    optional = {
-        "initialDomain": tenant.initial_domain or None,
-        "statusReason": tenant.status_reason,
-        "statusFix": tenant.status_fix,
-        "consentUrl": tenant.consent_url,
-        "enterpriseAppId": tenant.enterprise_app_id,
-        "operationId": tenant.operation_id,
-        "steps": tenant.steps or None,
-    }
-    return shown | {name: value for name, value in optional.items() if value is not None}
 
 
-def view_subscription(subscription: Subscription) -> dict[str, Any]:
-    """As the API shows it: how it is reached, and how old its data is."""
-    shown: dict[str, Any] = {
+def _provisioning(tenant: Tenant) -> _Provisioning:
+    shown: _Provisioning = {}
+    if tenant.initial_domain:
+        shown["initialDomain"] = tenant.initial_domain
+    if tenant.status_reason is not None:
+        shown["statusReason"] = tenant.status_reason
+    if tenant.status_fix is not None:
+        shown["statusFix"] = tenant.status_fix
+    if tenant.consent_url is not None:
+        shown["consentUrl"] = tenant.consent_url
+    if tenant.enterprise_app_id is not None:
+        shown["enterpriseAppId"] = tenant.enterprise_app_id
+    if tenant.operation_id is not None:
+        shown["operationId"] = tenant.operation_id
+    if tenant.steps:
+        shown["steps"] = tenant.steps
+    return shown
+
+
+class SubscriptionView(TypedDict):
+    """An Azure subscription: how it is reached, and how old its data is. `gone`: Azure lists it no more."""
+
+    id: str
+    tenantId: str
+    name: str
+    state: str
+    access: Access
+    gone: bool
+    lastRefreshed: datetime | None
+    deviceCount: int
+    accessReason: NotRequired[str]
+    failingSince: NotRequired[datetime]
+    lastError: NotRequired[Problem]
+
+
+def view_subscription(subscription: Subscription) -> SubscriptionView:
+    """As the API shows it."""
+    shown: SubscriptionView = {
         "id": subscription.id,
         "tenantId": subscription.tenant_id,
         "name": subscription.name,
@@ -250,12 +317,13 @@ def view_subscription(subscription: Subscription) -> dict[str, Any]:
         "lastRefreshed": subscription.last_refreshed_at,
         "deviceCount": subscription.device_count,
     }
-    optional = {
-        "accessReason": subscription.access_reason,
-        "failingSince": subscription.failing_since,
-        "lastError": subscription.last_error,
-    }
-    return shown | {name: value for name, value in optional.items() if value is not None}
+    if subscription.access_reason is not None:
+        shown["accessReason"] = subscription.access_reason
+    if subscription.failing_since is not None:
+        shown["failingSince"] = subscription.failing_since
+    if subscription.last_error is not None:
+        shown["lastError"] = cast("Problem", subscription.last_error)
+    return shown
 
 
 async def change(app: App, tenant_id: str, **values: Any) -> Tenant:
@@ -266,7 +334,7 @@ async def change(app: App, tenant_id: str, **values: Any) -> Tenant:
     return changed
 
 
-def problem(error: Exception) -> dict[str, Any]:
+def problem(error: Exception) -> Problem:
     """An error as an operation's item shows it."""
     code = getattr(error, "remote_code", "") or getattr(error, "code", "internalError")
     message = f"{getattr(error, 'message', error)} {getattr(error, 'fix', '')}".strip()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -79,6 +81,81 @@ def test_a_route_is_documented_and_says_who_may_call_it(route: Route) -> None:
     assert bool(operation.get("x-permission")) != bool(operation.get("x-anonymous"))
     assert any(200 <= int(status) < 400 for status in operation["responses"] if status.isdigit())
     assert "422" not in operation["responses"]
+
+
+def test_a_route_has_a_name_of_its_own_for_generated_clients() -> None:
+    names = [route.operation["operationId"] for route in ROUTES]
+    assert [name for name in names if not re.fullmatch(r"[a-z]+([A-Z][a-z0-9]*)+", name)] == []
+    assert len(set(names)) == len(names)
+
+
+FREE_FORM = {
+    "AuditEntry.details": "each act tells of itself what there is to tell",
+    "Sink.settings": "by the JSON Schema of its kind",
+    "SinkDetail.settings": "the same",
+    "SinkKind.settings": "a JSON Schema",
+}
+"""Parts of answers that have no schema, and why."""
+FREE_ANSWERS = {"allowEventGrid": "an answer to OPTIONS, which says all in its headers"}
+
+
+def free_form(schema: dict[str, Any], name: str, seen: set[str]) -> Iterator[str]:
+    """Places below a schema at which anything may stand; each schema that is referred to is looked at once."""
+    if reference := schema.get("$ref", "").rpartition("/")[2]:
+        if reference not in seen:
+            seen.add(reference)
+            yield from free_form(document()["components"]["schemas"][reference], reference, seen)
+        return
+    variants = [part for word in ("anyOf", "oneOf", "allOf") for part in schema.get(word, ())]
+    inner = {
+        name: [
+            *variants,
+            *(schema[word] for word in ("items", "additionalProperties") if schema.get(word, False) is not False),
+        ]
+    }
+    inner |= {f"{name}.{key}": [part] for key, part in schema.get("properties", {}).items()}
+    parts = [(place, part) for place, found in inner.items() for part in found]
+    if not parts and schema.get("type", "object") in ("object", "array") and schema.get("additionalProperties") is None:
+        yield name
+    for place, part in parts:
+        yield from [place] if isinstance(part, bool) else free_form(part, place, seen)
+
+
+def test_free_forms_are_found() -> None:
+    anything: tuple[Any, ...] = ({}, {"type": "object"}, {"type": "array"}, {"type": "array", "items": {}})
+    anything += ({"type": "object", "additionalProperties": True}, {"type": "object", "additionalProperties": {}})
+    for schema in anything:
+        assert list(free_form(schema, "X", set())) == ["X"]
+    wrapped = {"type": "object", "properties": {"a": {"anyOf": [{"type": "object"}, {"type": "null"}]}}}
+    assert list(free_form(wrapped, "X", set())) == ["X.a"]
+    assert list(free_form({"type": "object", "properties": {"a": {"type": "string"}}}, "X", set())) == []
+
+
+def bodies(route: Route) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each answer of a route that is JSON: status and schema."""
+    for status, answer in route.operation["responses"].items():
+        for media, content in answer.get("content", {}).items():
+            if media == "application/json":
+                yield status, content.get("schema", {})
+
+
+@every_route
+def test_an_answer_is_described_to_its_last_key(route: Route) -> None:
+    if route.operation["operationId"] in FREE_ANSWERS:
+        return
+    good = {status: answer for status, answer in route.operation["responses"].items() if status < "400"}
+    for status, answer in good.items():
+        assert status in ("204", "302") or answer.get("content"), f"{status} has no body"
+    for status, schema in bodies(route):
+        places = set(free_form(schema, f"{route.operation['operationId']}.{status}", set()))
+        assert places <= FREE_FORM.keys()
+
+
+def test_what_is_listed_as_free_form_is() -> None:
+    seen: set[str] = set()
+    assert set(FREE_ANSWERS) <= {route.operation["operationId"] for route in ROUTES}
+    found = {place for route in ROUTES for _, schema in bodies(route) for place in free_form(schema, "", seen)}
+    assert found >= FREE_FORM.keys()
 
 
 ACTING = [r for r in GUARDED if r.method != "GET"]

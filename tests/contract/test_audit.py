@@ -56,8 +56,7 @@ async def only(app: App, day: date = DAY, chain: str = TENANT) -> dict[str, Any]
     """The verdict on one chain of a day."""
     found = (await audit.verify(app, day, chain=chain))["chains"]
     assert len(found) == 1
-    verdict: dict[str, Any] = found[0]
-    return verdict
+    return dict(found[0])
 
 
 def targets(entries: Iterable[audit.Entry]) -> list[str]:

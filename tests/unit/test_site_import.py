@@ -27,7 +27,7 @@ def site(name: str, tenant: str | None = None, subscriptions: list[str] | None =
     return Site(id=name, client_name=name, site_name="HQ", tenant_id=tenant, subscription_ids=subscriptions)
 
 
-def results(text: str, *present: Site) -> list[tuple[str, str, str | None]]:
+def results(text: str, *present: Site) -> list[tuple[str, str | None, str | None]]:
     rows = site_import.read(text)
     _, done = site_import.decide(SiteMap(present), rows, [SYNCED])
     return [(row.site_id, row.result, row.error) for row in done]
