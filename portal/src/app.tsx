@@ -9,6 +9,8 @@ import { Shell } from "./shell/Shell";
 import { Denied } from "./ui/Denied";
 import { Loading } from "./ui/Loading";
 
+const SinkFormPage = lazy(() => import("./pages/sinks/SinkFormPage"));
+const SinkPage = lazy(() => import("./pages/sinks/SinkPage"));
 const DevicePage = lazy(() => import("./pages/devices/DevicePage"));
 
 /** A page that needs one of these permissions; who has none is told which. */
@@ -37,6 +39,22 @@ const router = createBrowserRouter([
         element: (
           <Guarded permissions={["CloudDevices.Read"]}>
             <DevicePage />
+          </Guarded>
+        ),
+      },
+      ...["setup/sinks/new", "setup/sinks/:sinkId/edit"].map((path) => ({
+        path,
+        element: (
+          <Guarded permissions={["Alerts.Manage"]}>
+            <SinkFormPage />
+          </Guarded>
+        ),
+      })),
+      {
+        path: "setup/sinks/:sinkId",
+        element: (
+          <Guarded permissions={["CloudDevices.Read"]}>
+            <SinkPage />
           </Guarded>
         ),
       },

@@ -10,6 +10,8 @@ export class ApiError extends Error {
     readonly requestId: string = "",
     /** Seconds to wait before the next try, where the API says so. */
     readonly retryAfter?: number,
+    /** The field that it is about, where there is one. */
+    readonly target?: string,
   ) {
     super(message);
     this.name = "ApiError";
@@ -41,12 +43,22 @@ export async function errorOf(answer: Response): Promise<ApiError> {
   const id = answer.headers.get("x-ms-client-request-id") ?? "";
   try {
     const { error } = (await answer.clone().json()) as {
-      error: { code: string; message: string; details?: ErrorDetail[]; requestId?: string };
+      error: { code: string; message: string; target?: string; details?: ErrorDetail[]; requestId?: string };
     };
-    return new ApiError(answer.status, error.code, error.message, error.details ?? [], error.requestId ?? id, wait);
+    const { code, message, details = [], requestId = id, target } = error;
+    return new ApiError(answer.status, code, message, details, requestId, wait, target);
   } catch {
     return new ApiError(answer.status, "httpError", `The API answered with status ${answer.status}.`, [], id, wait);
   }
+}
+
+/** What an error says of each field: by the field's path, such as `settings.url`. */
+export function fieldErrors(error: Error | null | undefined): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  if (!(error instanceof ApiError)) return found;
+  if (error.target) found.set(error.target, error.message);
+  for (const { target, message } of error.details) if (target && message) found.set(target, message);
+  return found;
 }
 
 /** Any thrown thing as an ApiError. */

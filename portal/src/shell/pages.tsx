@@ -1,5 +1,5 @@
 /** The pages of the navigation: where each is, who may see it, and its code, which is loaded when it is opened. */
-import { CloudRegular, type FluentIcon } from "@fluentui/react-icons";
+import { CloudRegular, type FluentIcon, TicketDiagonalRegular } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
 export interface PageEntry {
@@ -22,5 +22,13 @@ export const PAGES: readonly PageEntry[] = [
     icon: CloudRegular,
     permissions: ["CloudDevices.Read"],
     Page: lazy(() => import("../pages/devices/DevicesPage")),
+  },
+  {
+    path: "setup/sinks",
+    name: "Ticket sinks",
+    group: "Setup",
+    icon: TicketDiagonalRegular,
+    permissions: ["CloudDevices.Read"],
+    Page: lazy(() => import("../pages/sinks/SinksPage")),
   },
 ];
