@@ -38,7 +38,7 @@ const COLUMNS: readonly Column<Operation>[] = [
       const path = devicePath(row);
       return path ? <AppLink to={path}>{aboutName(row)}</AppLink> : aboutName(row);
     },
-    width: 190,
+    width: 175,
   },
   {
     id: "status",
@@ -52,7 +52,7 @@ const COLUMNS: readonly Column<Operation>[] = [
     name: "Progress",
     text: (row) => (ended(row.status) ? "" : `${row.percentComplete} %`),
     numeric: true,
-    width: 90,
+    width: 105,
   },
   { id: "askedBy", name: "Asked by", text: (row) => askedBy(row), width: 125 },
   {

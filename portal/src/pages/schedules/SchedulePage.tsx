@@ -83,7 +83,7 @@ function Shown({ schedule, etag }: { schedule: ScheduleDetail; etag: string | un
               ["Action", VERB_NAMES[schedule.action]],
               ["On", targetInWords(schedule.target)],
               ["When", inWords(schedule.rule, schedule.startAt)],
-              ["Rule", schedule.rule],
+              ["Rule", inWords(schedule.rule, schedule.startAt) !== schedule.rule && schedule.rule],
               ["Time zone", schedule.timeZone],
               ["From", schedule.startAt.replace("T", " ")],
               ["Not on", schedule.holidays.join(", ")],
