@@ -1,5 +1,5 @@
 /** Which site a tenant gets: one that is free, a new one, or none for now. */
-import { Combobox, Option } from "@fluentui/react-components";
+import { Combobox, makeStyles, Option } from "@fluentui/react-components";
 import { useState } from "react";
 import type { components } from "../../api/schema";
 import { siteName } from "./SiteDialog";
@@ -8,13 +8,14 @@ import { plain } from "./suggest";
 type Site = components["schemas"]["Site"];
 export type Choice = { kind: "site"; id: string } | { kind: "new" } | { kind: "none" };
 
+const useStyles = makeStyles({ list: { maxHeight: "16rem" } });
 const SHOWN = 50;
 const [NEW, NONE] = ["new", "none"];
 
 export function SitePicker(props: {
   label: string;
   choice: Choice;
-  /** Sites that are not mapped. */
+  /** Sites that are not mapped, and not chosen for another tenant. */
   free: readonly Site[];
   /** Name of the tenant: sites of that client come first. */
   tenantName: string;
@@ -22,6 +23,7 @@ export function SitePicker(props: {
   newName: string;
   onChange: (choice: Choice) => void;
 }) {
+  const styles = useStyles();
   const { choice, free } = props;
   const [opened, setOpened] = useState(false);
   const [typed, setTyped] = useState<string>();
@@ -37,6 +39,7 @@ export function SitePicker(props: {
     <Combobox
       aria-label={props.label}
       placeholder="Not chosen"
+      listbox={{ className: styles.list }}
       value={typed ?? said}
       selectedOptions={[choice.kind === "site" ? `site ${choice.id}` : choice.kind === "new" ? `${NEW}` : `${NONE}`]}
       onChange={(event) => setTyped(event.target.value)}
