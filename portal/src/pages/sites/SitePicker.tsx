@@ -1,5 +1,5 @@
 /** Which site a tenant gets: one that is free, a new one, or none for now. */
-import { Combobox, makeStyles, Option } from "@fluentui/react-components";
+import { Combobox, Option } from "@fluentui/react-components";
 import { useState } from "react";
 import type { components } from "../../api/schema";
 import { siteName } from "./SiteDialog";
@@ -8,7 +8,6 @@ import { plain } from "./suggest";
 type Site = components["schemas"]["Site"];
 export type Choice = { kind: "site"; id: string } | { kind: "new" } | { kind: "none" };
 
-const useStyles = makeStyles({ list: { maxHeight: "16rem" } });
 const SHOWN = 50;
 const [NEW, NONE] = ["new", "none"];
 
@@ -23,7 +22,6 @@ export function SitePicker(props: {
   newName: string;
   onChange: (choice: Choice) => void;
 }) {
-  const styles = useStyles();
   const { choice, free } = props;
   const [opened, setOpened] = useState(false);
   const [typed, setTyped] = useState<string>();
@@ -39,7 +37,7 @@ export function SitePicker(props: {
     <Combobox
       aria-label={props.label}
       placeholder="Not chosen"
-      listbox={{ className: styles.list }}
+      positioning={{ position: "below", align: "start", fallbackPositions: ["above-start"], autoSize: "height" }}
       value={typed ?? said}
       selectedOptions={[choice.kind === "site" ? `site ${choice.id}` : choice.kind === "new" ? `${NEW}` : `${NONE}`]}
       onChange={(event) => setTyped(event.target.value)}
