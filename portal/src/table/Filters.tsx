@@ -143,7 +143,8 @@ function ValuesFilter({ filter, state }: { filter: Values; state: TableState }) 
           ))}
           {shown.length === 0 && <Text>{loading ? "Loading" : "Nothing to choose from."}</Text>}
         </div>
-        <Button size="small" disabled={chosen.length === 0} onClick={() => state.setFilter(filter.param, [])}>
+        {/* It can be focused while the options are on their way: else the surface would never be shown to screen readers. */}
+        <Button size="small" disabledFocusable={chosen.length === 0} onClick={() => state.setFilter(filter.param, [])}>
           Clear
         </Button>
       </PopoverSurface>

@@ -2,7 +2,8 @@
 import { Field, Input } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { ApiError } from "../../api/errors";
+import type { Api } from "../../api/client";
+import { ApiError, asApiError } from "../../api/errors";
 import type { components } from "../../api/schema";
 import { useSession } from "../../session";
 import { Ask } from "../../ui/Ask";
@@ -30,20 +31,27 @@ export function NewSiteDialog({ close }: { close: () => void }) {
       wanting={client.trim() && site.trim() ? undefined : "Give the client and the site a name."}
       close={close}
       run={async ({ key }) => {
-        // A file of one row: the API then chooses a free id, and never renames a site that is there.
-        const [row] = await importFile(
-          api,
-          fileOf([{ client: client.trim(), site: site.trim(), tenant: tenant ?? "" }]),
-          key,
-        );
+        // A file of one row: the API then chooses a free id, and never changes a site that is there.
+        const [row] = await importFile(api, fileOf([{ client: client.trim(), site: site.trim(), tenant: "" }]), key);
         if (row?.result === "failed") throw new ApiError(400, "notCreated", row.error ?? "The site was not made.");
         if (row?.result !== "created") throw new ApiError(400, "siteExists", "There is a site of this name already.");
+        if (tenant) await map(api, row.siteId ?? "", tenant);
       }}
     >
       <Names client={client} site={site} setClient={setClient} setSite={setSite} />
       <TenantPicker value={tenant} onChange={setTenant} hint="Can be mapped later." />
     </Ask>
   );
+}
+
+/** Map a site that was just made. Throws ApiError that says that it was made. */
+async function map(api: Api, id: string, tenantId: string): Promise<void> {
+  try {
+    await api.PUT("/api/sites/{site_id}/mapping", { params: { path: { site_id: id } }, body: { tenantId } });
+  } catch (error) {
+    const { status, code, message } = asApiError(error);
+    throw new ApiError(status, code, `The site is made, but not mapped. ${message}`);
+  }
 }
 
 export function RenameDialog({ site, close }: { site: Site; close: () => void }) {

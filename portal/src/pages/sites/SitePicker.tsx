@@ -14,7 +14,7 @@ const [NEW, NONE] = ["new", "none"];
 export function SitePicker(props: {
   label: string;
   choice: Choice;
-  /** Sites that are not mapped. */
+  /** Sites that are not mapped, and not chosen for another tenant. */
   free: readonly Site[];
   /** Name of the tenant: sites of that client come first. */
   tenantName: string;
@@ -37,6 +37,7 @@ export function SitePicker(props: {
     <Combobox
       aria-label={props.label}
       placeholder="Not chosen"
+      positioning={{ position: "below", align: "start", fallbackPositions: ["above-start"], autoSize: "height" }}
       value={typed ?? said}
       selectedOptions={[choice.kind === "site" ? `site ${choice.id}` : choice.kind === "new" ? `${NEW}` : `${NONE}`]}
       onChange={(event) => setTyped(event.target.value)}

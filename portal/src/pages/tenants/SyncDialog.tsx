@@ -21,7 +21,8 @@ export function SyncDialog(props: {
   const { api } = useSession();
   const { verb } = props;
   const tenants = verb === "sync" ? props.tenants : props.tenants.filter((one) => !one.isPrimary);
-  const noun = tenants.length === 1 ? (tenants[0]?.displayName ?? "") : `${tenants.length.toLocaleString()} tenants`;
+  const named = tenants.length > 0 ? tenants : props.tenants;
+  const noun = named.length === 1 ? (named[0]?.displayName ?? "") : `${named.length.toLocaleString()} tenants`;
   return (
     <Ask
       title={`${verb === "sync" ? "Sync" : "Unsync"} ${noun}`}

@@ -12,6 +12,7 @@ import { Loading } from "../../../ui/Loading";
 import { fileOf, importFile } from "../../sites/csv";
 import { ImportDialog } from "../../sites/ImportDialog";
 import { ImportResult } from "../../sites/ImportResult";
+import { siteName } from "../../sites/SiteDialog";
 import type { Choice } from "../../sites/SitePicker";
 import { suggest } from "../../sites/suggest";
 import { useEverySite, useEveryTenant } from "../../tenants/every";
@@ -27,6 +28,12 @@ const useStyles = makeStyles({
   list: { listStyleType: "none", margin: 0, padding: 0, borderTop: `1px solid ${tokens.colorNeutralStroke2}` },
   more: { alignSelf: "start" },
 });
+
+/** A site that would be mapped twice: importing it would take it away from another tenant. */
+function clashOf(wanted: readonly string[], mapped: readonly string[]): string | undefined {
+  const seen = new Set(mapped.map((name) => name.toLowerCase()));
+  return wanted.find((name) => seen.size === seen.add(name.toLowerCase()).size);
+}
 
 export function SitesStep({ connection }: { connection: Connection }) {
   const styles = useStyles();
@@ -47,7 +54,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
     const found = new Map<string, string[]>();
     for (const site of sites.data ?? []) {
       if (site.tenantId) {
-        found.set(site.tenantId, [...(found.get(site.tenantId) ?? []), `${site.clientName}, ${site.siteName}`]);
+        found.set(site.tenantId, [...(found.get(site.tenantId) ?? []), siteName(site)]);
       }
     }
     return found;
@@ -66,20 +73,25 @@ export function SitesStep({ connection }: { connection: Connection }) {
   const ready = open.filter((one) => choiceOf(one.id).kind !== "none");
   const left = open.length - ready.length;
 
+  const lines = ready.map((tenant) => {
+    const choice = choiceOf(tenant.id);
+    const site = choice.kind === "site" ? free.find((one) => one.id === choice.id) : undefined;
+    return { client: site?.clientName ?? tenant.displayName, site: site?.siteName ?? place.trim(), tenant: tenant.id };
+  });
+  const clash = clashOf(
+    lines.map((line) => siteName({ clientName: line.client, siteName: line.site })),
+    (sites.data ?? []).filter((site) => site.tenantId).map(siteName),
+  );
+  const twice = clash && `${clash} would stand for two tenants. Choose another site for one of them.`;
+  const taken = new Set(ready.map((one) => choiceOf(one.id)).map((choice) => choice.kind === "site" && choice.id));
+  const freeFor = (id: string) => {
+    const own = choiceOf(id);
+    return free.filter((site) => !taken.has(site.id) || (own.kind === "site" && own.id === site.id));
+  };
+
   const save = useMutation({
-    mutationFn: () => {
-      const lines = ready.map((tenant) => {
-        const choice = choiceOf(tenant.id);
-        const site = choice.kind === "site" ? free.find((one) => one.id === choice.id) : undefined;
-        return {
-          client: site?.clientName ?? tenant.displayName,
-          site: site?.siteName ?? place.trim(),
-          tenant: tenant.id,
-        };
-      });
-      // One call for all: what exists is mapped, what does not is made and mapped.
-      return lines.length > 0 ? importFile(api, fileOf(lines), newKey()) : Promise.resolve([]);
-    },
+    // One call for all: what exists is mapped, what does not is made and mapped.
+    mutationFn: () => (lines.length > 0 ? importFile(api, fileOf(lines), newKey()) : Promise.resolve([])),
     onSuccess: async (rows) => {
       await queries.invalidateQueries({ queryKey: ["list"] });
       if (rows.every((row) => row.result !== "failed")) void navigate({ search: "?step=confirm" }, MOVED);
@@ -99,7 +111,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
       next={ready.length > 0 ? "Save and proceed" : "Next"}
       onNext={() => save.mutate()}
       busy={save.isPending || loading}
-      wanting={ready.length > 0 && !place.trim() ? "Say what new sites are called." : undefined}
+      wanting={ready.length > 0 && !place.trim() ? "Say what new sites are called." : twice}
     >
       {error && <Failure error={error} />}
       {loading && !error && <Loading label="Reading tenants and sites" />}
@@ -152,7 +164,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
                 sites={mapped.get(tenant.id)}
                 choice={choiceOf(tenant.id)}
                 isSuggested={chosen[tenant.id] === undefined && suggested.has(tenant.id)}
-                free={free}
+                free={freeFor(tenant.id)}
                 newName={`${tenant.displayName}, ${place.trim()}`}
                 onChange={(choice) => setChosen({ ...chosen, [tenant.id]: choice })}
               />
@@ -165,6 +177,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
           )}
         </>
       )}
+      {twice && <Text role="status">{twice}</Text>}
       {save.error && <Failure error={save.error} />}
       {failed.length > 0 && <ImportResult rows={failed} />}
       {importing && <ImportDialog close={() => setImporting(false)} />}
