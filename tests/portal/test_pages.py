@@ -12,7 +12,16 @@ from playwright.async_api import Page, Route, expect
 from tests.estate import Estate
 from tests.portal.driver import PHONE, Portal, axe
 
-PATHS = ("/devices",)
+PATHS = (
+    "/devices",
+    "/alerts",
+    "/operations",
+    "/schedules",
+    "/setup/connections",
+    "/setup/tenants",
+    "/setup/sites",
+    "/setup/sinks",
+)
 """Every page of the navigation."""
 
 

@@ -68,6 +68,15 @@ export async function errorOf(answer: Response): Promise<ApiError> {
   }
 }
 
+/** What an error says of each field: by the field's path, such as `settings.url`. */
+export function fieldErrors(error: Error | null | undefined): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  if (!(error instanceof ApiError)) return found;
+  if (error.target) found.set(error.target, error.message);
+  for (const { target, message } of error.details) if (target && message) found.set(target, message);
+  return found;
+}
+
 /** Any thrown thing as an ApiError. */
 export function asApiError(thrown: unknown): ApiError {
   if (thrown instanceof ApiError) return thrown;

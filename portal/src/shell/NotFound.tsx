@@ -3,7 +3,7 @@ import { Empty } from "../ui/Empty";
 
 export function NotFound() {
   return (
-    <Empty title="There is no such page">
+    <Empty whole title="There is no such page">
       The address may be mistyped, or the page has moved. <Link to="/">Go to the first page</Link>
     </Empty>
   );

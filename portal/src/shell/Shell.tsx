@@ -19,7 +19,7 @@ import { useEffect, useRef, useState } from "react";
 import { Link, NavLink, Outlet, useLocation } from "react-router";
 import { useSession } from "../session";
 import { TOASTER } from "../ui/toasts";
-import { PAGES, type PageEntry } from "./pages";
+import { type NavigationEntry, PAGES } from "./pages";
 import { RunningOperations } from "./RunningOperations";
 import { type Theme, useTheme } from "./theme";
 
@@ -175,7 +175,7 @@ function Navigation() {
   );
 }
 
-function PageLink({ page }: { page: PageEntry }) {
+function PageLink({ page }: { page: NavigationEntry }) {
   const styles = useStyles();
   return (
     <NavLink to={`/${page.path}`} className={({ isActive }) => mergeClasses(styles.link, isActive && styles.here)}>
@@ -197,7 +197,7 @@ function Person() {
         <Button
           appearance="subtle"
           icon={<Avatar name={me.name} size={28} aria-hidden />}
-          aria-label={`${me.name}: theme, sign out`}
+          aria-label={`${initials(me.name)}: ${me.name}, theme, sign out`}
         />
       </MenuTrigger>
       <MenuPopover>
@@ -221,4 +221,10 @@ function Person() {
       </MenuPopover>
     </Menu>
   );
+}
+
+/** As the avatar shows them: what is read aloud holds what is seen. */
+function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  return [words[0], words.length > 1 ? words.at(-1) : ""].map((word) => word?.charAt(0).toUpperCase() ?? "").join("");
 }

@@ -3,7 +3,7 @@ import { Empty } from "./Empty";
 /** The person may not see this. */
 export function Denied({ permissions }: { permissions: readonly string[] }) {
   return (
-    <Empty title="You have no permission for this page">
+    <Empty whole title="You have no permission for this page">
       It needs {permissions.join(" or ")}. An administrator of your tenant grants it in Microsoft Entra ID, to the
       enterprise application of Tenantry; sign out and in again afterwards.
     </Empty>

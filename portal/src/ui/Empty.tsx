@@ -13,12 +13,12 @@ const useStyles = makeStyles({
   text: { maxWidth: "40rem" },
 });
 
-/** Nothing is here: why, and what to do. */
-export function Empty({ title, children }: { title: string; children?: ReactNode }) {
+/** Nothing is here: why, and what to do. `whole`: it is all that the page has. */
+export function Empty({ title, children, whole = false }: { title: string; children?: ReactNode; whole?: boolean }) {
   const styles = useStyles();
   return (
     <div className={styles.root}>
-      <Subtitle1 as="h2">{title}</Subtitle1>
+      <Subtitle1 as={whole ? "h1" : "h2"}>{title}</Subtitle1>
       {children && <div className={styles.text}>{children}</div>}
     </div>
   );
