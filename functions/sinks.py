@@ -192,9 +192,7 @@ async def list_sink_deliveries(
         above = page.after[0]
     alerts = tuple(alert_id or ())
     total = await deliveries.count(app, sink.id, state, alerts) if page.count else None
-    found = await deliveries.of_sink(
-        app, sink.id, state=state, alert_ids=alerts, above=above, limit=page.top + 1
-    )
+    found = await deliveries.of_sink(app, sink.id, state=state, alert_ids=alerts, above=above, limit=page.top + 1)
     shown = found[: page.top]
     after = [shown[-1].id] if len(found) > page.top else None
     return page.reply([deliveries.view(row) for row in shown], after=after, total=total)

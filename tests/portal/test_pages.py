@@ -83,6 +83,7 @@ async def test_whatever_the_api_answers_the_page_says_what_to_do(
         await page.goto(f"{portal.site}{path}")
         if status == 401:
             # Back to the sign-in; whoever signs in again is where she was.
+            await expect(page.get_by_role("button", name="alice")).to_be_visible()
             await page.unroute_all()
             await portal.sign_in(page, "alice")
             await expect(page).to_have_url(re.compile(re.escape(path)))
