@@ -13,6 +13,7 @@ from tests.estate import Estate
 from tests.portal.driver import PHONE, Portal, axe
 
 PATHS = (
+    "/overview",
     "/devices",
     "/alerts",
     "/operations",
@@ -21,6 +22,8 @@ PATHS = (
     "/setup/tenants",
     "/setup/sites",
     "/setup/sinks",
+    "/setup/access",
+    "/setup/audit",
 )
 """Every page of the navigation."""
 

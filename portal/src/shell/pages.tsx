@@ -4,9 +4,12 @@ import {
   BuildingRegular,
   CalendarClockRegular,
   CloudRegular,
+  DataPieRegular,
   type FluentIcon,
   PeopleTeamRegular,
+  PersonKeyRegular,
   PlugConnectedRegular,
+  ShieldTaskRegular,
   TaskListLtrRegular,
   TicketDiagonalRegular,
 } from "@fluentui/react-icons";
@@ -38,6 +41,14 @@ export const OPERATION_READERS = [...READ_CLIENTS, "Collections.Read", ...ADMIN]
 
 /** The navigation, in its order. */
 export const PAGES: readonly NavigationEntry[] = [
+  {
+    path: "overview",
+    name: "Overview",
+    group: "Work",
+    icon: DataPieRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/overview/OverviewPage")),
+  },
   {
     path: "devices",
     name: "Cloud devices",
@@ -101,6 +112,22 @@ export const PAGES: readonly NavigationEntry[] = [
     icon: TicketDiagonalRegular,
     permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/sinks/SinksPage")),
+  },
+  {
+    path: "setup/access",
+    name: "Access",
+    group: "Setup",
+    icon: PersonKeyRegular,
+    permissions: ADMIN,
+    Page: lazy(() => import("../pages/access/AccessPage")),
+  },
+  {
+    path: "setup/audit",
+    name: "Audit log",
+    group: "Setup",
+    icon: ShieldTaskRegular,
+    permissions: ADMIN,
+    Page: lazy(() => import("../pages/audit/AuditPage")),
   },
 ];
 

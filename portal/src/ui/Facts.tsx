@@ -1,4 +1,4 @@
-import { makeStyles, tokens } from "@fluentui/react-components";
+import { makeStyles, mergeClasses, tokens } from "@fluentui/react-components";
 import type { ReactNode } from "react";
 
 const useStyles = makeStyles({
@@ -9,16 +9,17 @@ const useStyles = makeStyles({
     rowGap: tokens.spacingVerticalS,
     margin: 0,
   },
+  wide: { gridTemplateColumns: "minmax(10rem, 17rem) minmax(0, 1fr)" },
   name: { color: tokens.colorNeutralForeground3 },
   value: { margin: 0, overflowWrap: "anywhere" },
 });
 
-/** Names with what they are; what is empty is left out. */
-export function Facts({ rows }: { rows: readonly (readonly [string, ReactNode])[] }) {
+/** Names with what they are; what is empty is left out. `wide`: the names are long. */
+export function Facts(props: { rows: readonly (readonly [string, ReactNode])[]; wide?: boolean }) {
   const styles = useStyles();
   return (
-    <dl className={styles.root}>
-      {rows.map(([name, value]) =>
+    <dl className={mergeClasses(styles.root, props.wide && styles.wide)}>
+      {props.rows.map(([name, value]) =>
         value === undefined || value === null || value === "" || value === false ? null : (
           <div key={name} style={{ display: "contents" }}>
             <dt className={styles.name}>{name}</dt>
