@@ -258,16 +258,16 @@ def _plainly_named(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def asgi(api: FastAPI, portal_origin: str) -> ASGIApp:
-    """The application with CORS for the portal's origin inside the frame."""
-    cors = CORSMiddleware(
-        api,
+    """The application in its frame, with CORS for the portal's origin."""
+    # Outermost: a page may read an answer that the frame made of a failure as well.
+    return CORSMiddleware(
+        Frame(api),
         allow_origins=[portal_origin],
         allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "x-ms-client-request-id"],
         expose_headers=["ETag", "Location", "Operation-Location", "Retry-After", "x-ms-client-request-id"],
         max_age=3600,
     )
-    return Frame(cors)
 
 
 class Server:

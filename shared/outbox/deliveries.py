@@ -75,7 +75,8 @@ def _where(logged: str | None, alert_ids: Sequence[str]) -> tuple[str, dict[str,
         parameters["state"] = logged
     if alert_ids:
         named = {f"alert{number}": alert_id for number, alert_id in enumerate(alert_ids)}
-        parts.append(f"({' or '.join(f'alert eq @{name}' for name in named)})")
+        # The client finds a parameter by the spaces around it.
+        parts.append(f"( {' or '.join(f'alert eq @{name}' for name in named)} )")
         parameters |= named
         made = [place[1] for place in map(parse_id, alert_ids) if place]
         if len(made) == len(alert_ids):
