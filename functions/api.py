@@ -86,10 +86,11 @@ class Frame:
             request_id = str(uuid.uuid4())
         scope.setdefault("state", {})["request_id"] = request_id
         correlation.begin(request_id)
-        started = False
+        started = ended = False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started
+            nonlocal started, ended
+            ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
                 started = True
                 message["headers"] = [
@@ -104,14 +105,21 @@ class Frame:
             await self.app(scope, receive, send_with_id)
         except Exception:  # the edge: whatever happened, the caller gets the one error shape and the log the trace
             log.exception("unhandled error, request %s %s %s", request_id, scope["method"], scope["path"])
-            if started:
+            if started and not ended:
                 raise
-            body = error_body(
-                "internalError",
-                "Something failed on our side. Try again; if it stays, give us the request id.",
-                request_id,
-            )
-            await JSONResponse(body, 500)(scope, receive, send_with_id)
+            if not started:
+                await _failed(request_id)(scope, receive, send_with_id)
+
+
+def _failed(request_id: str) -> JSONResponse:
+    """500: nobody foresaw it."""
+    said = "Something failed on our side. Try again; if it stays, give us the request id."
+    return JSONResponse(error_body("internalError", said, request_id), 500)
+
+
+async def _unforeseen(request: Request, _: Exception) -> JSONResponse:
+    # FastAPI's outermost middleware answers with this, then raises the error again; the frame logs it.
+    return _failed(request.state.request_id)
 
 
 async def _tenantry_error(request: Request, error: TenantryError) -> JSONResponse:
@@ -182,6 +190,7 @@ def create(areas: list[Area]) -> FastAPI:
         TenantryError: _tenantry_error,
         RequestValidationError: _invalid,
         HTTPException: _http_error,
+        Exception: _unforeseen,
     }
     for error, handler in handlers.items():
         api.add_exception_handler(error, handler)

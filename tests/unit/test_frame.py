@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
-from functions.api import asgi
+from functions.api import asgi, create
 
 PORTAL = "https://portal.example"
 
@@ -14,7 +13,7 @@ PORTAL = "https://portal.example"
 async def test_the_portal_can_read_what_became_of_a_failure_that_nobody_foresaw(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    api = FastAPI()
+    api = create([])
 
     @api.get("/broken")
     async def broken() -> None:
