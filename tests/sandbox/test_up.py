@@ -162,4 +162,4 @@ async def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, sta
 
 
 def test_usual_ports_are_those_of_the_tools() -> None:
-    assert Ports().used(host=True) == [8400, 8401, 8402, 8403, 8404, 8405, 10000, 10001, 10002, 7071]
+    assert Ports().used(host=True) == [8400, 8401, 8402, 8403, 8404, 8405, 10000, 10001, 10002, 7071, 4280]

@@ -89,7 +89,7 @@ export default function SinksPage() {
   const rowActions = useCallback(
     (row: Sink): readonly RowAction[] => {
       const disabled = mayChange ? undefined : MAY_NOT;
-      const own = row.subscription ? "Its workflow made it and ends it: see Event sources." : disabled;
+      const own = row.subscription ? "Its workflow made it, and ends it." : disabled;
       return [
         { label: "Send a test", disabled, run: () => mutate(row.id) },
         { label: "Edit", disabled: own, run: () => void navigate(`/setup/sinks/${row.id}/edit`) },
