@@ -42,8 +42,8 @@ export function SinkDialog(props: {
           {tickets
             ? "The tickets that Tenantry has open there are closed first, each with a note that the sink was removed."
             : "It is told that the alerts it knows as open are closed, because the sink was removed."}{" "}
-          What was not sent yet is never sent. Its secrets and its log of deliveries are gone for good. Alerts stay open
-          in Tenantry, and other sinks are told as before.
+          What was not sent yet is never sent. Its secrets are gone, and its deliveries can no longer be looked at.
+          Alerts stay open in Tenantry, and other sinks are told as before.
         </div>
       </Ask>
     );
