@@ -145,7 +145,8 @@ async def _telling(stage: Stage) -> AsyncIterator[App]:
 
 
 async def _add_sinks(stage: Stage) -> dict[str, str]:
-    """Make the three sinks by the API."""
+    """Make the three sinks by the API, and the site that their alerts are of."""
+    await stage.call("PUT", f"/sites/{SITE}", json={"clientName": "Bench", "siteName": "HQ"})
     places = stage.world["receivers"]
     names = {
         "webhook": ("url", "secret"),
