@@ -1,20 +1,15 @@
 /** Who is signed in and what they may do; the API's client. Everything below `SessionProvider` may use them. */
 import { useQuery } from "@tanstack/react-query";
 import { UserManager, WebStorageStateStore } from "oidc-client-ts";
-import { createContext, type ReactNode, useContext, useMemo } from "react";
-import { AuthProvider, useAuth } from "react-oidc-context";
+import { createContext, type ReactNode, useContext, useEffect, useMemo } from "react";
+import { type AuthContextProps, AuthProvider, useAuth } from "react-oidc-context";
 import { type Api, createApi } from "./api/client";
+import type { components } from "./api/schema";
 import type { Config } from "./config";
 import { Failure } from "./ui/Failure";
 import { Loading } from "./ui/Loading";
 
-export interface Me {
-  id: string;
-  name: string;
-  permissions: string[];
-  /** Ids of the sites; null: every site. */
-  sites: string[] | null;
-}
+export type Me = components["schemas"]["Me"];
 
 export interface Session {
   api: Api;
@@ -69,24 +64,37 @@ function here(): string {
   return window.location.pathname + window.location.search;
 }
 
+/** Sends the browser to the sign-in, once however many calls find that nobody is signed in; it comes back to here. */
+function toSignIn(signinRedirect: AuthContextProps["signinRedirect"]): () => void {
+  let leaving = false;
+  return () => {
+    if (leaving) return;
+    leaving = true;
+    // It ends when the sign-in cannot be reached, or when the browser's Back shows this page again.
+    void signinRedirect({ state: here() }).finally(() => {
+      leaving = false;
+    });
+  };
+}
+
 function SessionProvider({ config, users, children }: { config: Config; users: UserManager; children: ReactNode }) {
   const auth = useAuth();
-  const api = useMemo(
-    () => createApi(config.apiUrl, users, () => void users.signinRedirect({ state: here() })),
-    [config, users],
-  );
+  const { signinRedirect } = auth;
+  const signIn = useMemo(() => toSignIn(signinRedirect), [signinRedirect]);
+  const api = useMemo(() => createApi(config.apiUrl, users, signIn), [config, users, signIn]);
   const signedIn = auth.isAuthenticated;
+  const signedOut = !signedIn && !auth.isLoading && !auth.activeNavigator && !auth.error;
+  useEffect(() => {
+    if (signedOut) signIn();
+  }, [signedOut, signIn]);
   const me = useQuery({
     queryKey: ["me"],
-    queryFn: async () => (await api.GET("/api/me")).data as unknown as Me,
+    queryFn: async () => (await api.GET("/api/me")).data,
     enabled: signedIn,
     staleTime: 5 * 60_000,
   });
-  if (auth.error) return <Failure whole error={auth.error} retry={() => void users.signinRedirect({ state: "/" })} />;
-  if (!signedIn) {
-    if (!auth.isLoading && !auth.activeNavigator) void users.signinRedirect({ state: here() });
-    return <Loading whole label="Signing in" />;
-  }
+  if (auth.error) return <Failure whole error={auth.error} retry={signIn} />;
+  if (!signedIn) return <Loading whole label="Signing in" />;
   if (me.error) return <Failure whole error={me.error} retry={() => void me.refetch()} />;
   if (!me.data) return <Loading whole label="Signing in" />;
   const { permissions } = me.data;

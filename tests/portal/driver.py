@@ -36,6 +36,13 @@ class Portal:
         size: tuple[int, int] = DESKTOP,
     ) -> Page:
         """A new window on a page, signed in as a person of the sandbox."""
+        page = await self.window(theme=theme, size=size)
+        await page.goto(f"{self.site}{path}")
+        await self.sign_in(page, person)
+        return page
+
+    async def window(self, *, theme: Literal["light", "dark"] = "light", size: tuple[int, int] = DESKTOP) -> Page:
+        """A new window on nothing yet."""
         context = await self.browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme=theme,
@@ -49,8 +56,6 @@ class Portal:
         page.on("console", self._said)
         page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
         page.on("request", self._asked)
-        await page.goto(f"{self.site}{path}")
-        await self.sign_in(page, person)
         return page
 
     async def sign_in(self, page: Page, person: str) -> None:

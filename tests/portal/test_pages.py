@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from sandbox.server import Sandbox
 from tests.estate import Estate
 from tests.portal.driver import PHONE, Portal, axe
 
@@ -26,7 +27,8 @@ PATHS = (
     "/setup/audit",
 )
 """Every page of the navigation."""
-NOBODY = "00000000-0000-4000-8000-000000000000"
+ASKING = {"/setup/access": "?principal=00000000-0000-4000-8000-000000000000"}
+"""What a page is told before it asks the API anything."""
 
 
 async def settled(page: Page) -> None:
@@ -84,11 +86,43 @@ async def test_whatever_the_api_answers_the_page_says_what_to_do(
     page = await portal.open("/")
     for path in PATHS:
         await page.route(re.compile(r"/api/(?!me\b|service/)"), fail)
-        # This one asks nothing before it is told of whom.
-        await page.goto(f"{portal.site}{path}{f'?principal={NOBODY}' if path == '/setup/access' else ''}")
+        await page.goto(f"{portal.site}{path}{ASKING.get(path, '')}")
         alert = page.get_by_role("alert").first
         await expect(alert).to_be_visible()
         said = await alert.inner_text()
         assert ("It was made to fail." in said) == (status is not None)
         assert "ry again" in said or "ask" in said.lower() or "ead it again" in said
     await page.unroute_all()
+
+
+async def test_a_sign_in_that_has_expired_comes_back_to_every_page(portal: Portal, estate: Estate) -> None:
+    assert await estate.listed("/sites")
+
+    async def expired(route: Route) -> None:
+        headers = {"Access-Control-Allow-Origin": portal.site}
+        await route.fulfill(status=401, headers=headers, content_type="application/json", body="{}")
+
+    page = await portal.open("/")
+    for path in PATHS:
+        # Away from the page before, which goes on asking while it is shown.
+        await page.goto("about:blank")
+        await page.route(re.compile(r"/api/(?!me\b|service/)"), expired)
+        await page.goto(f"{portal.site}{path}{ASKING.get(path, '')}", wait_until="commit")
+        await expect(page.get_by_role("button", name="alice")).to_be_visible()
+        await page.unroute_all()
+        await portal.sign_in(page, "alice")
+        await expect(page).to_have_url(re.compile(re.escape(path)))
+
+
+async def test_a_sign_in_that_cannot_be_reached_is_told_and_tried_again(
+    portal: Portal, estate: Estate, sandbox: Sandbox
+) -> None:
+    assert await estate.listed("/sites")
+    page = await portal.window()
+    await page.route(re.compile(rf"^{re.escape(sandbox.urls['control'])}/.*openid-configuration"), lambda r: r.abort())
+    await page.goto(f"{portal.site}/devices")
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.unroute_all()
+    await page.get_by_role("button", name="Try again").click()
+    await portal.sign_in(page, "alice")
+    await expect(page).to_have_url(re.compile("/devices"))
