@@ -11,7 +11,7 @@ import { Loading } from "./ui/Loading";
 
 export type Me = components["schemas"]["Me"];
 
-export interface Session {
+interface Session {
   api: Api;
   apiUrl: string;
   users: UserManager;

@@ -45,7 +45,7 @@ const NO_FILTERS: readonly Filter[] = [];
 const NO_ROWS: readonly never[] = [];
 const NO_LAYOUT: GridProps<unknown>["layout"] = [];
 
-export interface TableProps<P extends ListPath> {
+interface TableProps<P extends ListPath> {
   /** Names what is remembered of it, and says what it lists. */
   name: string;
   label: string;

@@ -8,7 +8,7 @@ import { Picker } from "./Picker";
 
 export type Site = components["schemas"]["Site"];
 
-export function siteLabel(site: Site): string {
+function siteLabel(site: Site): string {
   return `${site.clientName}, ${site.siteName}`;
 }
 

@@ -3,9 +3,8 @@ import { Button, Link, makeStyles, Subtitle2, Tooltip, tokens } from "@fluentui/
 import { useQuery } from "@tanstack/react-query";
 import { useParams } from "react-router";
 import { useSession } from "../../session";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { AlertFacts, ServiceIssue } from "./AlertFacts";
 import { useDeeds } from "./deeds";
 import { Members } from "./Members";
@@ -36,15 +35,11 @@ export default function AlertPage() {
       (await api.GET("/api/alerts/{alert_id}", { params: { path: { alert_id: alertId } }, signal })).data,
     refetchInterval: 30_000,
   });
-  if (alert.error && !alert.data) {
-    return (
-      <PageFrame title="Alert">
-        <Failure error={alert.error} retry={() => void alert.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!alert.data) return <Loading label="Reading the alert" />;
-  return <Whole alert={alert.data} />;
+  return (
+    <ReadPage title="Alert" read={alert}>
+      {(data) => <Whole alert={data} />}
+    </ReadPage>
+  );
 }
 
 function Whole({ alert }: { alert: Alert }) {

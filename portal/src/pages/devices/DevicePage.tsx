@@ -17,8 +17,8 @@ import { useSession } from "../../session";
 import { AppLink } from "../../ui/AppLink";
 import { Facts } from "../../ui/Facts";
 import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { Health, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog } from "./ActDialog";
@@ -46,15 +46,11 @@ export default function DevicePage() {
       (await api.GET("/api/devices/{device_id}", { params: { path: { device_id: deviceId } }, signal })).data,
     refetchInterval: 30_000,
   });
-  if (device.error && !device.data) {
-    return (
-      <PageFrame title="Device">
-        <Failure error={device.error} retry={() => void device.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!device.data) return <Loading label="Reading the device" />;
-  return <Device device={device.data} />;
+  return (
+    <ReadPage title="Device" read={device}>
+      {(data) => <Device device={data} />}
+    </ReadPage>
+  );
 }
 
 function Device({ device }: { device: components["schemas"]["DeviceDetail"] }) {

@@ -4,7 +4,7 @@ import { useState } from "react";
 import { Loading } from "../../ui/Loading";
 import { useChildren } from "./children";
 
-export type Needed = "optional" | "one" | "some";
+type Needed = "optional" | "one" | "some";
 
 const useStyles = makeStyles({
   list: { display: "grid", maxHeight: "12rem", overflowY: "auto", border: `1px solid ${tokens.colorNeutralStroke2}` },

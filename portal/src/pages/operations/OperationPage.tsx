@@ -5,10 +5,9 @@ import { useParams } from "react-router";
 import { useSession } from "../../session";
 import { AppLink } from "../../ui/AppLink";
 import { Facts } from "../../ui/Facts";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { ended, type Operation, useOperation } from "../../ui/OperationProgress";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { Time } from "../../ui/time";
 import { Approval } from "./Approval";
 import { Decide, type Deed } from "./Decide";
@@ -30,15 +29,11 @@ const useStyles = makeStyles({
 export default function OperationPage() {
   const { operationId = "" } = useParams();
   const operation = useOperation(operationId);
-  if (operation.error && !operation.data) {
-    return (
-      <PageFrame title="Operation">
-        <Failure error={operation.error} retry={() => void operation.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!operation.data) return <Loading label="Reading the operation" />;
-  return <Shown operation={operation.data} />;
+  return (
+    <ReadPage title="Operation" read={operation}>
+      {(data) => <Shown operation={data} />}
+    </ReadPage>
+  );
 }
 
 function Shown({ operation }: { operation: Operation }) {

@@ -7,9 +7,8 @@ import { useNavigate, useParams } from "react-router";
 import { useSession } from "../../session";
 import { AppLink } from "../../ui/AppLink";
 import { Facts } from "../../ui/Facts";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { Time } from "../../ui/time";
 import { VERB_NAMES } from "../devices/actions";
 import { type Deed, DeedDialog } from "./Deeds";
@@ -35,15 +34,11 @@ const useStyles = makeStyles({
 export default function SchedulePage() {
   const { scheduleId = "" } = useParams();
   const found = useSchedule(scheduleId, 30);
-  if (found.error && !found.data) {
-    return (
-      <PageFrame title="Schedule">
-        <Failure error={found.error} retry={() => void found.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!found.data) return <Loading label="Reading the schedule" />;
-  return <Shown schedule={found.data.schedule} etag={found.data.etag} />;
+  return (
+    <ReadPage title="Schedule" read={found}>
+      {(data) => <Shown schedule={data.schedule} etag={data.etag} />}
+    </ReadPage>
+  );
 }
 
 function Shown({ schedule, etag }: { schedule: ScheduleDetail; etag: string | undefined }) {

@@ -82,7 +82,7 @@ export function bodyOf(draft: Draft): components["schemas"]["ScheduleBody"] {
 }
 
 /** Names and values of tags out of lines; what has no `=` is a name with an empty value. */
-export function tagsOf(lines: string): Record<string, string> {
+function tagsOf(lines: string): Record<string, string> {
   const pairs = lines
     .split("\n")
     .map((line) => line.trim())

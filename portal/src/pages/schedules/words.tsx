@@ -38,7 +38,7 @@ export function targetInWords(target: Target): string {
 }
 
 /** Whether anything keeps its devices on now. */
-export function isKept(schedule: Schedule): boolean {
+function isKept(schedule: Schedule): boolean {
   return schedule.overrides.some((one) => Date.parse(one.until) > Date.now());
 }
 

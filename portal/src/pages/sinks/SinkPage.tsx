@@ -13,9 +13,8 @@ import { useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { useSession } from "../../session";
 import { Facts } from "../../ui/Facts";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { fieldsOf, isSecret, labelOf, type Schema } from "../../ui/schema";
 import { SiteNames } from "../../ui/sites";
 import { Time } from "../../ui/time";
@@ -39,15 +38,11 @@ const useStyles = makeStyles({
 export default function SinkPage() {
   const { sinkId = "" } = useParams();
   const read = useSink(sinkId);
-  if (read.error && !read.data) {
-    return (
-      <PageFrame title="Ticket sink">
-        <Failure error={read.error} retry={() => void read.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!read.data) return <Loading label="Reading the sink" />;
-  return <Detail sink={read.data.sink} />;
+  return (
+    <ReadPage title="Ticket sink" read={read}>
+      {(data) => <Detail sink={data.sink} />}
+    </ReadPage>
+  );
 }
 
 function Detail({ sink }: { sink: SinkDetail }) {

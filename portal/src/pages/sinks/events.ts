@@ -1,5 +1,4 @@
 /** The events that a sink may be told of, in words. */
-export const ALERT_EVENTS = ["tenantry.alert.opened", "tenantry.alert.updated", "tenantry.alert.closed"];
 
 export const EVENTS: Readonly<Record<string, string>> = {
   "tenantry.alert.opened": "An alert opened",

@@ -4,7 +4,7 @@ import type { components } from "../../api/schema";
 
 export type Imported = components["schemas"]["ImportedSite"];
 
-export interface Line {
+interface Line {
   client: string;
   site: string;
   /** Id, domain or name of a synced tenant; empty: the mapping stays as it is. */

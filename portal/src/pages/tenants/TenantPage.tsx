@@ -17,9 +17,8 @@ import { AppLink } from "../../ui/AppLink";
 import { Linked } from "../../ui/Checks";
 import { Deed } from "../../ui/Deed";
 import { Facts } from "../../ui/Facts";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
+import { ReadPage } from "../../ui/ReadPage";
 import { Mark, sentence } from "../../ui/status";
 import { Task, useTask } from "../../ui/Task";
 import { Time } from "../../ui/time";
@@ -61,15 +60,11 @@ export default function TenantPage() {
       (await api.GET("/api/tenants/{tenant_id}", { params: { path: { tenant_id: tenantId } }, signal })).data,
     refetchInterval: ({ state }) => (task.running || state.data?.status === "pending" ? 3000 : 30_000),
   });
-  if (tenant.error && !tenant.data) {
-    return (
-      <PageFrame title="Tenant">
-        <Failure error={tenant.error} retry={() => void tenant.refetch()} />
-      </PageFrame>
-    );
-  }
-  if (!tenant.data) return <Loading label="Reading the tenant" />;
-  return <Shown tenant={tenant.data} task={task} />;
+  return (
+    <ReadPage title="Tenant" read={tenant}>
+      {(data) => <Shown tenant={data} task={task} />}
+    </ReadPage>
+  );
 }
 
 function Shown({ tenant, task }: { tenant: Tenant; task: ReturnType<typeof useTask> }) {

@@ -13,7 +13,7 @@ export const STATUSES: Record<Tenant["status"], [Tone, string]> = {
   deactivated: ["quiet", "Deactivated"],
 };
 
-export const RELATIONSHIPS: Record<Tenant["relationship"], string> = {
+const RELATIONSHIPS: Record<Tenant["relationship"], string> = {
   reseller: "Reseller",
   gdapOnly: "Admin access only (GDAP)",
   own: "Your own tenant",
