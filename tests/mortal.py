@@ -1,4 +1,4 @@
-"""A worker that is killed after so many writes: the real application, cut off where a test wants it."""
+"""A worker that is killed, or not answered once, after so many writes: the real application, cut off at will."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from azure.core.exceptions import AzureError
 
 from shared.app import App
+from shared.errors import Unavailable
 from shared.jobs import Job
 from shared.store.queues import Queues
 from shared.store.tables import Kind, Record, Tables, Write
@@ -29,6 +30,21 @@ class Life:
         """Raises AzureError once the worker is dead."""
         if self.left < 0:
             raise AzureError("killed")
+
+
+class Outage(Life):
+    """One write that the storage does not answer; before and after it, it does."""
+
+    def check(self) -> None:
+        """Raises Unavailable once."""
+        if self.left == -1:
+            self.left -= 1
+            raise Unavailable("Table Storage does not answer. Try again in a minute.")
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been."""
+        return self.left < 0
 
 
 class MortalTables(Tables):
@@ -82,6 +98,11 @@ def mortal(
     into: list[Job] | None = None,
 ) -> App:
     """The application in a worker that dies after so many writes. Jobs of the classes `lost` go into a list only."""
-    life, classes = Life(writes), lost if isinstance(lost, tuple) else (lost,)
+    return living(app, Life(writes), lost=lost, into=into)
+
+
+def living(app: App, life: Life, *, lost: type[Job] | tuple[type[Job], ...] = (), into: list[Job] | None = None) -> App:
+    """The application in a worker of this life. Jobs of the classes `lost` go into a list only."""
+    classes = lost if isinstance(lost, tuple) else (lost,)
     queues = MortalQueues(app.queues, life, classes, [] if into is None else into)
     return replace(app, tables=MortalTables(app.tables, life), queues=queues)

@@ -209,6 +209,7 @@ async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked
         reason=asked.reason,
         ticket_number=asked.ticket_number,
         request_id=asked.request_id,
+        once=f"{operation.id}|begin",
         operationId=operation.id,
         resourceId=plan_of(operation).resource_id,
     )

@@ -17,7 +17,7 @@ from shared import devices, progress
 from shared.access import granted
 from shared.app import App
 from shared.devices import subscription_of
-from shared.errors import Conflict, TenantryError, Throttled
+from shared.errors import Conflict, TenantryError, Throttled, Unavailable
 from shared.jobs import AdvanceLane, FollowOperation, PollSubscription
 from shared.operations import actions, parts, pauses
 from shared.operations.actions import Asked
@@ -167,6 +167,9 @@ async def _begin(app: App, slot: Slot, *, thorough: bool) -> float:
     elif item.status not in TERMINAL:
         try:
             await _start(app, operation, bulk_of(operation), slot.target, identifier)
+        except Unavailable:
+            # It says nothing of the device: the message comes again, and goes on where it was.
+            raise
         except TenantryError as error:
             return await _not_begun(app, operation, slot, identifier, error)
     return 0

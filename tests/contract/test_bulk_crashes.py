@@ -16,13 +16,14 @@ from sandbox.world import Resource
 from shared import devices, operations, progress
 from shared.app import App
 from shared.devices import Shown
+from shared.errors import Unavailable
 from shared.jobs import AdvanceLane, FollowOperation, Job, RunBulk
 from shared.operations import follow, lanes
 from shared.operations.records import GUARDS, LANES, plan_of
 from tests import estate as made
 from tests.app_fixtures import ApiFor
 from tests.estate import Estate, Settle
-from tests.mortal import mortal
+from tests.mortal import Outage, living, mortal
 
 LEAST_WRITES, MOST_WRITES = 30, 70
 """Two restarts make more than the one and fewer than the other."""
@@ -161,3 +162,31 @@ async def test_a_restart_whose_sending_the_kill_hid_is_counted_as_such(estate: E
             assert ended.result == {"succeeded": 1, "failed": 0, "canceled": 0, "outcomeUnknown": 1}
             return
     pytest.fail("no kill hid an outcome")
+
+
+async def test_a_storage_that_does_not_answer_once_while_a_device_begins_fails_none(estate: Estate) -> None:
+    rows = [row for row in estate.cloud().resources.values() if row.type == VM and row.power == "running"][:2]
+    for writes in range(MOST_WRITES):
+        before, worker, outage = sent(estate), Worker(estate, rows, f"outage {writes}"), Outage(writes)
+        lives = worker.app(IMMORTAL)
+        falters = living(estate.app, outage, lost=MESSAGES, into=worker.waiting)
+        begun = await worker.ask(lives)
+        while worker.waiting:
+            job = worker.waiting[0]
+            try:
+                await worker.handle(falters if isinstance(job, AdvanceLane) else lives, job)
+            except Unavailable:
+                # As the platform does: a message that was not handled to its end comes again.
+                continue
+            worker.waiting.remove(job)
+        await estate.settle(60, delayed=True)
+        ended = await progress.read(estate.app, begun.id)
+        assert ended.result == {"succeeded": 2, "failed": 0, "canceled": 0, "outcomeUnknown": 0}, (writes, ended)
+        assert sent(estate) - before == Counter(row.id.lower() for row in rows)
+        for item in await progress.items(estate.app, ended.id):
+            own = [row for row in await estate.listed("/audit") if row["details"].get("operationId") == item.child]
+            assert sorted(row["outcome"] for row in own) == ["accepted", "succeeded"], writes
+        if not outage.over:
+            assert writes > 10, "a lane writes more than that"
+            return
+    pytest.fail("the outage must have met every write that a lane makes")
