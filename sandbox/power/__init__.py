@@ -1,1 +1,1 @@
-"""Starting, stopping, pausing, resuming and restarting what is not a virtual machine: 119 resource types of Azure."""
+"""Starting, stopping, pausing, resuming and restarting what is not a virtual machine."""

@@ -182,7 +182,6 @@ def _type(row: dict[str, Any]) -> PowerType:
     extends, urls = row.pop("extends", None), row.pop("urls", {})
     verbs = {verb: _action(verb, fields) for verb, fields in row.pop("actions").items()}
     return PowerType(
-        category=row.pop("class"),
         actions=verbs,
         urls=Urls(**urls),
         extends=Machine(**extends) if extends else None,

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, get_args
 
 Verb = Literal["start", "stop", "pause", "resume", "restart"]
 VERBS: Final[tuple[Verb, ...]] = get_args(Verb)
-Class = Literal["compute", "paas", "child", "toggle", "job", "edge", "legacy"]
+Category = Literal["compute", "paas", "child", "toggle", "job", "edge", "legacy"]
 """toggle: a rule that is enabled or disabled; legacy: Microsoft retires the service."""
 Ends = Literal["followed", "at once", "untold"]
 """followed: Azure gives a long-running operation; at once: the answer ends it, the state proves it; untold: Azure only
@@ -102,7 +102,7 @@ class ResourceType:
     """An ARM type with its verbs."""
 
     type: str
-    kind: Class
+    category: Category
     api_version: str
     state: RunState
     actions: tuple[Action, ...]
@@ -116,7 +116,7 @@ class Capability:
 
     type: str
     """As Microsoft writes it; compared without case."""
-    kind: Class
+    category: Category
     verb: Verb
     label: str
     operation: str
@@ -203,8 +203,8 @@ def described(module: str, types: object) -> tuple[ResourceType, ...]:
         raise TypeError(f"{where}: TYPES is no tuple of ResourceType. Each row ends with a comma, a single one too.")
     for kind in types:
         row = f"{where}, {kind.type}"
-        if kind.kind not in get_args(Class):
-            raise TypeError(f"{row}: there is no kind {kind.kind}. There are {', '.join(get_args(Class))}.")
+        if kind.category not in get_args(Category):
+            raise TypeError(f"{row}: there is no category {kind.category}. There are {', '.join(get_args(Category))}.")
         if not isinstance(kind.state, RunState):
             raise TypeError(f"{row}: its run state is none. It is written as power(...), toggle(...), ready()...")
         if not isinstance(kind.actions, tuple) or not all(isinstance(action, Action) for action in kind.actions):
@@ -234,7 +234,7 @@ def rows(kind: ResourceType) -> list[Capability]:
         found.append(
             Capability(
                 type=kind.type,
-                kind=kind.kind,
+                category=kind.category,
                 verb=action.verb,
                 label=action.label or action.verb.capitalize(),
                 operation=action.operation,

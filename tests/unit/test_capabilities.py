@@ -49,7 +49,7 @@ def test_a_row_says_what_the_facts_say(kind: PowerType, action: Action) -> None:
 
 def says_what_the_facts_say(row: Capability, kind: PowerType, action: Action) -> None:
     assert row.type == kind.type
-    assert row.kind == kind.category
+    assert row.category == kind.category
     assert (row.method, row.operation, row.api_version) == (action.method, action.operation or "", action.version)
     assert row.query == action.query
     assert row.rbac_action.lower() == action.rbac.lower()
@@ -229,7 +229,7 @@ def _with(row: Any, **wrong: Any) -> Any:
         ((WIDGETS.actions[0],), "contoso.py: TYPES is no tuple"),
         ((_with(WIDGETS, actions=WIDGETS.actions[0]),), "contoso.py, Contoso.Example/widgets: it has no tuple"),
         ((_with(WIDGETS, state="properties.state"),), "contoso.py, Contoso.Example/widgets: its run state"),
-        ((_with(WIDGETS, kind="widget"),), "contoso.py, Contoso.Example/widgets: there is no kind widget"),
+        ((_with(WIDGETS, category="widget"),), "contoso.py, Contoso.Example/widgets: there is no category widget"),
         (
             (_with(WIDGETS, actions=(_with(WIDGETS.actions[0], verb="halt"),)),),
             "contoso.py, Contoso.Example/widgets: there is no verb halt",
