@@ -249,7 +249,7 @@ def test_a_row_that_is_none_is_refused_by_file_and_type(types: object, said: str
 FACT: dict[str, Any] = {
     "type": "Contoso.Example/widgets",
     "name": "Widget",
-    "class": "paas",
+    "category": "paas",
     "kind": "tracked",
     "state": {"path": "properties.state", "running": "Ready"},
     "actions": {
@@ -268,7 +268,8 @@ FACT: dict[str, Any] = {
     "rows, said",
     [
         ([{**FACT, "state": {"path": "properties.state"}}], "Contoso.Example/widgets: 'running' is missing"),
-        ([{name: FACT[name] for name in FACT if name != "class"}], "Contoso.Example/widgets: 'class' is missing"),
+        ([{name: FACT[name] for name in FACT if name != "actions"}], "Contoso.Example/widgets: 'actions' is missing"),
+        ([{name: FACT[name] for name in FACT if name != "category"}], "Contoso.Example/widgets: "),
         ([{name: FACT[name] for name in FACT if name != "type"}], "row 1: "),
         ([{**FACT, "prevew": True}], "Contoso.Example/widgets: "),
         ([FACT, FACT], "Contoso.Example/widgets: it is described twice"),
