@@ -1,11 +1,14 @@
-"""The tables of docs/azure-rights.md, made from the capability tables: `python -m tests.rights_page` prints them."""
+"""The tables of docs/azure-rights.md, made of the capability tables: `python -m tests.rights_page` writes them."""
 
 from __future__ import annotations
 
 import json
-import sys
+import re
+from pathlib import Path
 
 from shared import capabilities
+
+PAGE = Path(__file__).parent.parent / "docs" / "azure-rights.md"
 
 
 def table() -> str:
@@ -31,5 +34,11 @@ def role() -> str:
     return json.dumps(definition, indent=2)
 
 
+def written(page: str) -> str:
+    """The page with both as they are now."""
+    page = re.sub(r"\| namespace \|.*\|$", lambda _: table(), page, flags=re.MULTILINE | re.DOTALL)
+    return re.sub(r"```json\n.*?\n```", lambda _: f"```json\n{role()}\n```", page, flags=re.DOTALL)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(f"{table()}\n\n```json\n{role()}\n```\n")
+    PAGE.write_text(written(PAGE.read_text()))

@@ -82,27 +82,14 @@ TYPES = (
             paused="Paused|Saved",
         ),
         (
-            Action(
-                "start", "start", "The machine boots on the Azure Local cluster.", allowed_from=frozenset({"stopped"})
-            ),
-            Action(
-                "stop",
-                "stop",
-                "The guest is shut down; its users are cut off. The cluster keeps its disks.",
-                ends_in="stopped",
-            ),
+            Action("start", "start", "The machine boots on the Azure Local cluster."),
+            Action("stop", "stop", "The guest is shut down; its users are cut off. The cluster keeps its disks."),
             Action(
                 "pause",
                 "pause",
                 "The machine is frozen in memory: nobody can use it, and it still takes the cluster's memory.",
-                ends_in="paused",
             ),
-            Action(
-                "resume",
-                "start",
-                "The machine goes on from the moment it was paused.",
-                allowed_from=frozenset({"paused"}),
-            ),
+            Action("resume", "start", "The machine goes on from the moment it was paused."),
             Action(
                 "restart",
                 "restart",

@@ -214,7 +214,19 @@ def described(module: str, types: object) -> tuple[ResourceType, ...]:
                 raise TypeError(f"{row}: there is no verb {action.verb}. There are {', '.join(VERBS)}.")
             if action.ends not in get_args(Ends):
                 raise TypeError(f"{row} {action.verb}: ends is one of {', '.join(get_args(Ends))}, not {action.ends}.")
+            if action.allowed_from is not None and not isinstance(action.allowed_from, frozenset):
+                raise TypeError(f'{row} {action.verb}: allowed_from is written as frozenset({{"running", ...}}).')
     return types
+
+
+def _off(words: list[str], verb: Verb) -> list[str]:
+    """The states that are off, as this verb means it.
+
+    Pause and resume mean `paused`, the others do not, where a type knows it beside others.
+    """
+    off = [word for word in words if word in OFF]
+    meant = [word for word in off if (word == "paused") == (verb in ("pause", "resume"))]
+    return meant or off
 
 
 def rows(kind: ResourceType) -> list[Capability]:
@@ -224,12 +236,12 @@ def rows(kind: ResourceType) -> list[Capability]:
     restart may be sent again. The permission is that of the operation, or to write the resource.
     """
     words = list(kind.state.values)
-    on, off = [word for word in words if word in ON], [word for word in words if word in OFF]
+    on = [word for word in words if word in ON]
     found = []
     for action in kind.actions:
-        away = action.verb in ("stop", "pause")
+        off = _off(words, action.verb)
         begins = off if action.verb in ("start", "resume") else on
-        ends = off if away else on
+        ends = off if action.verb in ("stop", "pause") else on
         path = f"{action.operation}/action" if action.method == "POST" else "write"
         found.append(
             Capability(

@@ -27,7 +27,6 @@ TYPES = (
                 "The runbook is ended; what it was doing is cut off, and it cannot be resumed.",
                 ends="at once",
                 allowed_from=frozenset({"paused", "running"}),
-                ends_in="stopped",
                 confirm="A job that was stopped cannot go on: it must be begun again.",
             ),
             Action(
@@ -36,14 +35,12 @@ TYPES = (
                 "The runbook halts at its next checkpoint, where it has one.",
                 label="Suspend",
                 ends="at once",
-                ends_in="paused",
             ),
             Action(
                 "resume",
                 "resume",
                 "The runbook goes on from its last checkpoint.",
                 ends="at once",
-                allowed_from=frozenset({"paused"}),
             ),
         ),
     ),

@@ -153,7 +153,11 @@ class Office:
                 told = (operation.result or {}).get("provenBy") != "acceptance"
                 assert not told or arm_operations.running(self.world, self.resource(row)) is None
                 return operation
-        raise AssertionError(f"{operation.status} after {MOST_STEPS} steps: {operation.state}")
+        pytest.fail(
+            f"{row.type}: {operation.status} after {MOST_STEPS} steps, {operation.state.get('phase')}. The row names"
+            f" the state it waits for, and where it is read; the simulated resource shows {self.state(row)!r}.",
+            pytrace=False,
+        )
 
     def sent(self, row: PowerType, action: Action, since: int) -> list[dict[str, Any]]:
         """The requests that reached Azure for an action after that many of all."""
@@ -230,7 +234,7 @@ async def test_the_request_is_the_one_in_the_facts_and_its_end_is_the_real_one(
     office.prepare(row, action)
     before = office.sandbox.cloud.request_count
     ended = await office.follow(row, await office.ask(row, action))
-    assert (ended.status, ended.error) == ("succeeded", None)
+    assert (ended.status, ended.error) == ("succeeded", None), "see `ends_in` and the state's words in the row"
     [sent] = office.sent(row, action, before)
     query = dict(parse_qsl(sent["url"].partition("?")[2]))
     assert query == {**action.query, "api-version": action.version}
@@ -241,7 +245,7 @@ async def test_the_request_is_the_one_in_the_facts_and_its_end_is_the_real_one(
     ours = capabilities.find(row.type, action.verb)
     assert ours is not None
     if ours.ends_in not in ("", *ours.allowed_from) and not ended.state["instances"]:
-        assert (ended.result or {})["provenBy"] == "state"
+        assert (ended.result or {})["provenBy"] == "state", "the row's `ends` or the state's path is not the facts'"
         with pytest.raises(Conflict) as refused:
             await office.ask(row, action)
         assert refused.value.code == "actionNotAvailable"
