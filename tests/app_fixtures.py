@@ -22,6 +22,7 @@ from sandbox.environment import app_settings
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from tests import wire
+from tests.stepping import Hidden
 
 ROOT = Path(__file__).resolve().parent.parent
 ApiFor = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -97,6 +98,7 @@ async def host(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient, porta
     running.use(await settings_for(running.url, azurite, sandbox, control, portal_url))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(routing, "serialize_response", wire.whole(routing.serialize_response))
+        Hidden(patch)
         await running.start()
         yield running
         await running.stop()
