@@ -23,6 +23,7 @@ PATHS = (
     "/setup/tenants",
     "/setup/sites",
     "/setup/sinks",
+    "/setup/events",
     "/setup/access",
     "/setup/audit",
 )
