@@ -1,4 +1,4 @@
-"""Events in the browser: a source whose address is shown once and holds, and a workflow that is subscribed and ended."""
+"""Events in the browser: a source whose address is shown once and holds; a workflow is subscribed and ended."""
 
 from __future__ import annotations
 
