@@ -11,8 +11,9 @@ from pydantic import AwareDatetime, Field
 from functions.paging import Page, PageDep, Paging
 from functions.routing import ID, Acting, AppDep, Area, Caller, QueryWhy, request_id
 from shared.access import ALERTS_MANAGE, DEVICES_READ, Principal
-from shared.alerts import acts, reads
+from shared.alerts import acts, reads, summary
 from shared.alerts.records import Alert, order
+from shared.alerts.summary import AlertSummary
 from shared.alerts.texts import AlertView
 from shared.app import App
 from shared.devices import STATUSES
@@ -117,6 +118,12 @@ async def _detail(app: App, caller: Principal, alert: Alert) -> AlertView:
 def _why(request: Request, body: Acting | None) -> dict[str, str | None]:
     given = body or Acting()
     return {"reason": given.reason, "ticket_number": given.ticket_number, "request_id": request_id(request)}
+
+
+@area.get("/alerts/summary", permission=DEVICES_READ)
+async def summarize_alerts(app: AppDep, caller: Caller) -> AlertSummary:
+    """What is open: alerts by client and severity, their tickets by sink; and polls that are late."""
+    return await summary.summary(app, caller)
 
 
 @area.get("/alerts/{alert_id}", permission=DEVICES_READ)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from fastapi import Request, Response
+from fastapi import Query, Request, Response
 from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
@@ -14,7 +14,7 @@ from functions.routing import Acting, AppDep, Area, Caller, request_id
 from shared import poison
 from shared.access import ADMIN, SIGNED_IN
 from shared.errors import Unavailable
-from shared.poison import PoisonedWork
+from shared.poison import PoisonedWork, PoisonState
 from shared.version import VERSION
 
 area = Area("service")
@@ -110,10 +110,14 @@ async def read_me(caller: Caller) -> Me:
 
 
 @area.get("/service/poison", permission=ADMIN)
-async def list_poisoned_work(app: AppDep, page: PageDep) -> Page[PoisonedWork]:
-    """Work that failed five times: queue, reason, time."""
+async def list_poisoned_work(
+    app: AppDep,
+    page: PageDep,
+    state: Annotated[list[PoisonState] | None, Query(description="Default: all.")] = None,
+) -> Page[PoisonedWork]:
+    """Work that failed five times: queue, reason, time. `state` is poisoned or requeued."""
     return page.of(
-        await poison.listed(app),
+        await poison.listed(app, state or ()),
         columns={"failedAt": lambda p: p.failed_at, "queue": lambda p: p.queue},
         default="failedAt desc",
         key=lambda p: p.id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 from datetime import datetime
 from typing import Literal
 
@@ -11,7 +12,7 @@ from typing_extensions import TypedDict
 from shared import audit
 from shared.access import Principal
 from shared.app import App
-from shared.errors import Conflict, NotFound
+from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.store.tables import Kind, Record
 
 PoisonState = Literal["poisoned", "requeued"]
@@ -38,9 +39,9 @@ async def record(app: App, queue: str, body: str, message_id: str, reason: str) 
     return await app.tables.put(POISONED, kept)
 
 
-async def listed(app: App) -> list[Poisoned]:
-    """All of it."""
-    return await app.tables.all(POISONED, "poison")
+async def listed(app: App, states: Collection[PoisonState] = ()) -> list[Poisoned]:
+    """All of it, or what is in one of these states."""
+    return [kept for kept in await app.tables.all(POISONED, "poison") if not states or kept.state in states]
 
 
 async def requeue(
@@ -58,8 +59,7 @@ async def requeue(
         raise NotFound(f"There is no poisoned work {poison_id}.")
     if kept.state == "requeued":
         raise Conflict("It was put back already.")
-    # The mark comes first: of two callers one wins; a crash after it leaves work that the caller can see was not done.
-    kept = await app.tables.put(POISONED, kept.changed(state="requeued"))
+    # The mark comes last: what a kill cuts off before it is sent again, which does no harm; nothing is lost.
     await app.queues.send_text(kept.queue, kept.body)
     await audit.record(
         app,
@@ -71,7 +71,10 @@ async def requeue(
         ticket_number=ticket_number,
         request_id=request_id,
     )
-    return kept
+    try:
+        return await app.tables.put(POISONED, kept.changed(state="requeued"))
+    except PreconditionFailed as error:
+        raise Conflict("It was put back already.") from error
 
 
 class PoisonedWork(TypedDict):

@@ -83,11 +83,15 @@ class MortalQueues(Queues):
         self._clients, self._life, self._lost, self._into = real._clients, life, lost, into
 
     async def send(self, job: Job, *, delay: float = 0) -> None:
-        self._life.spend()
         if isinstance(job, self._lost):
+            self._life.spend()
             self._into.append(job)
         else:
             await super().send(job, delay=delay)
+
+    async def send_text(self, queue: str, text: str, *, delay: float = 0) -> None:
+        self._life.spend()
+        await super().send_text(queue, text, delay=delay)
 
 
 def mortal(

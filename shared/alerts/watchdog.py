@@ -117,18 +117,26 @@ def conditions(facts: Facts, rules: Watchdog, now: datetime) -> tuple[Problem, .
     return tuple(found)
 
 
-def _late(rows: Iterable[Place], limit: timedelta, now: datetime) -> Iterable[Problem]:
-    """One problem, however many subscriptions: what is late is the cycle. A refusal by Azure is no lateness."""
+def late(rows: Iterable[Place], limit: timedelta, now: datetime) -> tuple[list[tuple[datetime, Place]], int]:
+    """The subscriptions not polled for longer than the limit, the oldest poll first, and how many are polled at all.
+
+    A refusal by Azure is no lateness.
+    """
     asked = [
         (max(at for at in (row.subscription.last_refreshed_at, row.subscription.last_attempt_at) if at), row)
         for row in rows
         if not row.not_polled and (row.subscription.last_refreshed_at or row.subscription.last_attempt_at)
     ]
-    late = sorted(((at, row) for at, row in asked if now - at > limit), key=lambda pair: pair[0])
-    if not late:
+    return sorted(((at, row) for at, row in asked if now - at > limit), key=lambda pair: pair[0]), len(asked)
+
+
+def _late(rows: Iterable[Place], limit: timedelta, now: datetime) -> Iterable[Problem]:
+    """One problem, however many subscriptions: what is late is the cycle."""
+    found, polled = late(rows, limit, now)
+    if not found:
         return
-    oldest, place = late[0]
-    many = f"{len(late)} of {len(asked)} subscriptions were" if len(asked) > 1 else "The only subscription was"
+    oldest, place = found[0]
+    many = f"{len(found)} of {polled} subscriptions were" if polled > 1 else "The only subscription was"
     yield Problem(
         key="pollLate",
         condition="pollLate",

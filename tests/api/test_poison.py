@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import httpx
+import pytest
+from azure.core.exceptions import AzureError
 
 from sandbox.host import Host
 from shared import app as composition
+from shared import poison
+from shared.access import Principal
 from shared.jobs import CloseAlerts
+from tests.mortal import mortal
 
 UNREADABLE = '{"version": 99, "subscription_id": "s"}'
 """A message of a version that nobody understands."""
@@ -56,3 +62,32 @@ async def test_work_is_put_back_once(
 async def test_poisoned_work_that_is_not_there_cannot_be_put_back(fresh_alice: httpx.AsyncClient) -> None:
     answer = await fresh_alice.post("/service/poison/nothing/requeue")
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("writes", range(4))
+async def test_work_that_was_put_back_when_the_worker_was_killed_is_sent_or_still_waits(
+    fresh_alice: httpx.AsyncClient, settle: Callable[[], Awaitable[None]], writes: int
+) -> None:
+    app = composition.current()
+    kept = await poison.record(app, CloseAlerts.QUEUE, UNREADABLE, "m1", "It failed.")
+    me = (await fresh_alice.get("/me")).json()
+    alice = Principal(id=me["id"], name=me["name"], permissions=frozenset(me["permissions"]), sites=None)
+    with suppress(AzureError):
+        await poison.requeue(mortal(app, writes), kept.id, by=alice)
+    await settle()
+    by_id = {row["id"]: row["state"] for row in await poisoned(fresh_alice)}
+    ran = len(by_id) == 2
+    audited = [row["action"] for row in (await fresh_alice.get("/audit")).json()["value"]]
+    assert by_id[kept.id] == "poisoned" or (ran and audited == ["poison.requeue"])
+    if by_id[kept.id] == "poisoned":
+        again = await fresh_alice.post(f"/service/poison/{kept.id}/requeue")
+        assert again.status_code == 202, again.text
+
+
+async def test_only_work_that_waits_is_listed_when_asked_for(fresh_alice: httpx.AsyncClient) -> None:
+    app = composition.current()
+    kept = await poison.record(app, CloseAlerts.QUEUE, UNREADABLE, "m1", "It failed.")
+    done = await poison.record(app, CloseAlerts.QUEUE, UNREADABLE, "m2", "It failed.")
+    await app.tables.put(poison.POISONED, done.changed(state="requeued"))
+    listed = (await fresh_alice.get("/service/poison?state=poisoned&$count=true")).json()
+    assert ([row["id"] for row in listed["value"]], listed["count"]) == ([kept.id], 1)

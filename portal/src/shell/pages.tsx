@@ -5,6 +5,7 @@ import {
   CalendarClockRegular,
   CloudRegular,
   DataPieRegular,
+  FlashRegular,
   type FluentIcon,
   PeopleTeamRegular,
   PersonKeyRegular,
@@ -112,6 +113,14 @@ export const PAGES: readonly NavigationEntry[] = [
     icon: TicketDiagonalRegular,
     permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/sinks/SinksPage")),
+  },
+  {
+    path: "setup/events",
+    name: "Events",
+    group: "Setup",
+    icon: FlashRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/events/EventsPage")),
   },
   {
     path: "setup/access",

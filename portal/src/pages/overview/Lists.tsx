@@ -9,6 +9,7 @@ import { Mark } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { SEVERITIES } from "../alerts/words";
 import { nounOf, StatusMark } from "../operations/words";
+import { REFRESH } from "./data";
 
 const useStyles = makeStyles({
   list: { listStyleType: "none", margin: 0, padding: 0, display: "grid" },
@@ -22,7 +23,6 @@ const useStyles = makeStyles({
   when: { color: tokens.colorNeutralForeground3, whiteSpace: "nowrap" },
 });
 const SHOWN = 8;
-const REFRESH = 30_000;
 
 /** The newest open alerts. */
 export function OpenAlerts() {
