@@ -264,27 +264,25 @@ def _marked(verb: Verb, found: Found) -> str:
 
 
 def _approval(app: App, caller: Principal, wanted: Wanted, found: Found, before: Schedule | None) -> Approval:
-    """The approval a schedule needs; the one it had while it is about the same, unless the caller gave it."""
+    """The approval a schedule needs; the one it had while its owner wants no more than was approved."""
     count, limit = len(found.devices), app.settings.approval_above_devices
     why = _marked(wanted.action, found)
     if limit and count > limit:
         why = f"It is about {count} devices; above {limit} a second person approves."
-    if (
-        before is not None
-        and why
-        and before.approval.by not in ("", caller.id)
-        and _definition(before) == _asked(wanted)
-    ):
+    if before is not None and why and before.approval.by and is_within(before, caller, wanted, found):
         return before.approval
     return Approval(why=why, devices=count)
 
 
-def _definition(schedule: Schedule) -> tuple[object, ...]:
-    return (schedule.action, schedule.target, schedule.rule, schedule.time_zone, schedule.start_at)
-
-
-def _asked(wanted: Wanted) -> tuple[object, ...]:
-    return (wanted.action, wanted.target, wanted.rule, wanted.time_zone, wanted.start_at)
+def is_within(before: Schedule, caller: Principal, wanted: Wanted, found: Found) -> bool:
+    """Whether the same owner wants the same as before, or less: not on more days, in no other site."""
+    asked = (wanted.action, wanted.target, wanted.rule, wanted.time_zone, wanted.start_at)
+    return (
+        caller.id == before.owner_id
+        and asked == (before.action, before.target, before.rule, before.time_zone, before.start_at)
+        and set(before.holidays) <= set(wanted.holidays)
+        and found.site_ids <= set(before.site_ids)
+    )
 
 
 async def trail(app: App, by: Principal, verb: str, schedule: Schedule, why: Why, **details: Any) -> None:
