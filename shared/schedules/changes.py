@@ -30,6 +30,8 @@ from shared.schedules.targets import MAX_DEVICES, Found
 
 MAX_SCHEDULES = 500
 """Of an installation."""
+MAX_OWN = 100
+"""Of one owner, so that nobody uses them all up."""
 MAX_SITES = 2_000
 """Of a schedule; more do not fit its row."""
 MAX_TARGET_CHARS = 100_000
@@ -87,9 +89,12 @@ async def create(app: App, caller: Principal, wanted: Wanted, why: Why) -> Sched
     Conflict when nothing matches, when a confirmation is missing, or when there are too many schedules.
     """
     now = app.clock.now()
-    rows = app.tables.rows(SCHEDULES.table, PARTITION, select=["RowKey"])
-    if sum([1 async for _ in rows]) >= MAX_SCHEDULES:
-        raise Conflict(f"There are {MAX_SCHEDULES} schedules already. Delete some first.")
+    owners = [row.get("owner") async for row in app.tables.rows(SCHEDULES.table, PARTITION, select=["owner"])]
+    if len(owners) >= MAX_SCHEDULES:
+        raise Conflict(f"There are {MAX_SCHEDULES} schedules already. Delete some first.", code="tooMany")
+    if owners.count(caller.id) >= MAX_OWN:
+        said = f"You own {MAX_OWN} schedules already. Delete some first, or let one be about more devices by a filter."
+        raise Conflict(said, code="tooMany")
     new = await _made(app, caller, wanted, None, now)
     if new.next_due is not None:
         await due.remember(app, new.id, new.next_due)
