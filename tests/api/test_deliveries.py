@@ -9,13 +9,16 @@ from typing import Any
 import pytest
 
 from shared import jobs, outbox
-from shared.outbox import asking, circuit, drain, ledger, line, outcome, sender
+from shared.access import ADMIN, Principal
+from shared.outbox import asking, circuit, deliveries, drain, ledger, line, outcome, sender, sinks
 from shared.outbox.records import HEAD, HEADS, LINE, Head
 from shared.sinks import KINDS
 from shared.sinks.contract import LOST_SECONDS, SinkError
+from shared.store.tables import Kind
 from tests.estate import Estate
 from tests.telling import alert_of, heard, log_of, notice, tell, ticket_of, wait
 
+ALICE = Principal("alice", "Alice", frozenset({ADMIN}), None)
 HOUR = 3600
 
 
@@ -74,6 +77,44 @@ async def test_deliveries_of_an_alert_are_listed_apart_from_those_of_others(esta
     page = await estate.call("GET", path, params={"alertId": first, "$top": 1, "$count": True})
     assert (page["count"], len(page["value"])) == (2, 1)
     await estate.call("GET", path, 400, params={"alertId": ["a"] * 11})
+
+
+async def test_what_waits_is_listed_by_a_few_queries_however_much_it_is(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink = await estate.webhook(enabled=False)
+    for number in range(12):
+        await tell(estate, alert_of(estate.app, str(number)), ["opened"], [sink["id"]])
+    get, read = estate.app.tables.get, list[str]()
+
+    async def counted(kind: Kind[Any], partition: str, row: str) -> Any:
+        read.append(row)
+        return await get(kind, partition, row)
+
+    monkeypatch.setattr(estate.app.tables, "get", counted)
+    found = await deliveries.of_sink(estate.app, sink["id"])
+    assert (len(found), all(row.body for row in found), read) == (12, True, [])
+
+
+async def test_what_waits_for_a_sink_ends_though_its_deletion_takes_long(
+    estate: Estate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = await estate.webhook(enabled=False)
+    await tell(estate, alert_of(estate.app, "1"), ["opened"], [made["id"]])
+    delete = estate.app.tables.delete
+
+    async def slow(kind: Kind[Any], record: Any) -> None:
+        if kind is sinks.SINKS:
+            # What was to be done once it is gone comes while it is there.
+            await estate.settle(30, delayed=True)
+        await delete(kind, record)
+
+    monkeypatch.setattr(estate.app.tables, "delete", slow)
+    sink = await sinks.find(estate.app, made["id"])
+    assert sink is not None
+    await sinks.remove(estate.app, ALICE, sink)
+    await estate.settle(30, delayed=True)
+    assert [row.state for row in await deliveries.of_sink(estate.app, made["id"])] == ["failed"]
 
 
 async def test_a_dropped_connection_is_a_failed_attempt_with_its_reason(estate: Estate, quick: None) -> None:
