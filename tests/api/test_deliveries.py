@@ -343,25 +343,25 @@ async def test_a_short_pause_is_waited_out_by_who_sends(estate: Estate, monkeypa
 async def test_no_more_begin_in_a_minute_than_the_kind_says(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(KINDS["webhook"], "PER_MINUTE", 30)
     monkeypatch.setattr(KINDS["webhook"], "CONCURRENCY", 4)
-    # Long enough for the first four on a loaded machine, and too short for more than one after them.
-    monkeypatch.setattr(drain, "QUICK_SECONDS", 2.0)
-    monkeypatch.setattr(drain, "RUN_SECONDS", 2.0)
-    sink = await estate.webhook()
-    now = estate.app.clock.now()
+    monkeypatch.setattr(drain, "QUICK_SECONDS", 0.5)
+    monkeypatch.setattr(drain, "RUN_SECONDS", 0.5)
+    sink, now = await estate.webhook(), estate.app.clock.now()
     told = [notice(alert_of(estate.app, str(n)), "opened", 1, now, [sink["id"]]) for n in range(60)]
-    with pytest.MonkeyPatch.context() as patch:
-        # Its successors wait for this test, not the test for them.
-        patch.setattr(ledger, "SOON", timedelta(seconds=-1))
-        await outbox.tell(estate.app, told)
-        await estate.settle(30)
-        assert 4 <= len(await estate.received()) <= 6
-        monkeypatch.setattr(drain, "QUICK_SECONDS", 0.1)
-        monkeypatch.setattr(drain, "RUN_SECONDS", 0.1)
-        for _ in range(4):
-            await wait(estate, 13)
-        assert len(await estate.received()) <= 30
-        for _ in range(14):
-            await wait(estate, 15)
+
+    def allowed() -> float:
+        """Four at once and 26 in the minute after them: however long it took to come here."""
+        return 4 + (estate.app.clock.now() - now).total_seconds() * 26 / 60
+
+    # Its successors wait for this test, not the test for them.
+    monkeypatch.setattr(ledger, "SOON", timedelta(seconds=-1))
+    await outbox.tell(estate.app, told)
+    await estate.settle(30)
+    for _ in range(60):
+        count = len(await estate.received())
+        assert count <= allowed()
+        if count == len(told):
+            break
+        await wait(estate, 13)
     assert await states(estate, sink) == ["delivered"] * 60
 
 
