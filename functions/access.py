@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 from functions.paging import Page, PageDep
 from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
 from shared import audit, sites
-from shared.access import ADMIN, GRANTS, Grant, without
+from shared.access import ADMIN, GRANTS, Grant, grant_of, without
 from shared.clock import newest_first
 from shared.errors import InvalidInput
 
@@ -50,7 +50,7 @@ class Access(TypedDict):
 @area.get("/access/{principal_id}", permission=ADMIN)
 async def read_access(app: AppDep, principal_id: PrincipalId, response: Response) -> Access:
     """The sites granted; none when nothing was ever granted."""
-    grant = await app.tables.get(GRANTS, "access", principal_id)
+    grant = await grant_of(app, principal_id)
     if grant is not None and grant.etag:
         response.headers["ETag"] = grant.etag
     return {"principalId": principal_id, "siteIds": grant.site_ids if grant else []}
@@ -61,10 +61,12 @@ async def write_access(
     app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
 ) -> Access:
     """Replace the sites granted. 400 names those that do not exist."""
-    etag = check_if_match(request, await app.tables.get(GRANTS, "access", principal_id))
+    etag = check_if_match(request, await grant_of(app, principal_id))
     wanted = sorted(set(body.site_ids))
     await sites.require_known(app, wanted)
-    stored = await app.tables.put(GRANTS, Grant(principal_id=principal_id, site_ids=wanted, etag=etag))
+    stored = await app.tables.put(
+        GRANTS, Grant(principal_id=principal_id, site_ids=wanted, at=app.clock.now(), etag=etag)
+    )
     if gone := await sites.missing(app, wanted):
         # As if it had been granted just before the site was deleted.
         stored = await app.tables.update(GRANTS, "access", principal_id, lambda g: without(g, gone)) or stored

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 import jwt
@@ -80,14 +81,21 @@ class Grant(Record):
 
     principal_id: str
     site_ids: list[str] = Field(default_factory=list)
+    at: datetime | None = None
+    """When somebody set it, UTC."""
 
 
 GRANTS = Kind("Access", Grant, lambda g: ("access", g.principal_id))
 
 
+async def grant_of(app: App, principal_id: str) -> Grant | None:
+    """What is granted to a principal now; None when nothing ever was."""
+    return await app.tables.get(GRANTS, "access", principal_id)
+
+
 async def granted(app: App, principal_id: str) -> frozenset[str]:
     """The sites that are granted to a principal now; none when nothing ever was."""
-    grant = await app.tables.get(GRANTS, "access", principal_id)
+    grant = await grant_of(app, principal_id)
     return frozenset(grant.site_ids if grant else ())
 
 

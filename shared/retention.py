@@ -57,6 +57,7 @@ AGES: tuple[Age, ...] = (
     Age("Poison", lambda s: timedelta(days=s.change_retention_days)),
     Age("ScheduleRuns", lambda s: timedelta(days=s.audit_retention_days)),
     Age("SignIns", lambda _: timedelta(days=1)),
+    Age("SinkTries", lambda _: timedelta(days=1)),
 )
 
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Literal, NotRequired
 
@@ -75,14 +75,18 @@ def _checked(row: Row, *, extra: bool) -> Row:
     return row
 
 
-def derive_id(client_name: str, site_name: str, taken: Iterable[str]) -> str:
+def derive_id(client_name: str, site_name: str, taken: Collection[str]) -> str:
     """An id for a new site: readable, `[a-z0-9-]`, the same for the same names while nobody else took it. Pure."""
     plain = unicodedata.normalize("NFKD", f"{client_name} {site_name}").encode("ascii", "ignore").decode().lower()
     readable = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:ID_LENGTH].strip("-")
     if readable and readable not in taken:
         return readable
-    digest = hashlib.sha256(f"{client_name}\0{site_name}".encode()).hexdigest()[:10]
-    return f"{readable[: ID_LENGTH - 11].strip('-')}-{digest}".strip("-")
+    seed = f"{client_name}\0{site_name}"
+    while True:
+        digest = hashlib.sha256(seed.encode()).hexdigest()
+        if (found := f"{readable[: ID_LENGTH - 11].strip('-')}-{digest[:10]}".strip("-")) not in taken:
+            return found
+        seed = digest
 
 
 def find_tenant(named: str, known: Iterable[Tenant]) -> Tenant | str:
@@ -111,6 +115,7 @@ def find_tenant(named: str, known: Iterable[Tenant]) -> Tenant | str:
 def decide(present: SiteMap, rows: list[Row], known: list[Tenant]) -> tuple[list[Write], list[Row]]:
     """The writes for some rows, and the rows with their results. Pure."""
     by_name = {_names(site.client_name, site.site_name): site for site in present.by_id.values()}
+    taken = present.by_id.keys() | present.gone
     wanted: dict[str, Site] = {}
     results = []
     for row in rows:
@@ -121,7 +126,7 @@ def decide(present: SiteMap, rows: list[Row], known: list[Tenant]) -> tuple[list
         if old is not None and old.deleting:
             results.append(replace(row, site_id=old.id, result="failed", error="The site is being deleted."))
             continue
-        site_id = old.id if old else derive_id(row.client_name, row.site_name, present.by_id.keys() | wanted.keys())
+        site_id = old.id if old else derive_id(row.client_name, row.site_name, taken | wanted.keys())
         new = wanted.get(site_id) or old or Site(id=site_id, client_name="", site_name="")
         new = new.changed(client_name=row.client_name, site_name=row.site_name)
         after = SiteMap([*present.by_id.values(), *wanted.values()])

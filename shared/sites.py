@@ -18,7 +18,7 @@ from shared.store.tables import Kind, Record, Write, delete, insert, put
 from shared.tenants import Subscription, Tenant
 
 ABOVE = "!~"
-"""Sites' keys sort above this, the revision's below."""
+"""Sites' keys sort above this, those of what else lies in their partition below."""
 TRIES = 8
 MAX_SUBSCRIPTIONS = 500
 """What one site's row holds."""
@@ -49,15 +49,27 @@ class Revision(Record):
     number: int = 0
 
 
+class Gone(Record):
+    """The id of a site that was deleted. Tickets, sinks, schedules, policies and the log go on naming it."""
+
+    id: str
+
+
+GONE = "!gone|"
 SITES = Kind("Sites", Site, lambda s: ("site", s.id))
+GONE_IDS = Kind("Sites", Gone, lambda g: ("site", GONE + g.id))
 REVISION = Kind("Sites", Revision, lambda r: ("site", "!revision"))
 
 
 class SiteMap:
-    """Which site a subscription belongs to; built from all sites, never changed."""
+    """Which site a subscription belongs to; built from all sites, never changed.
 
-    def __init__(self, sites: Iterable[Site]) -> None:
+    `gone`: ids of deleted sites, which no other site gets; known to who changes sites only.
+    """
+
+    def __init__(self, sites: Iterable[Site], gone: Iterable[str] = ()) -> None:
         self.by_id: dict[str, Site] = {site.id: site for site in sites}
+        self.gone = frozenset(gone)
         self._by_tenant: dict[str, list[Site]] = {}
         for site in self.by_id.values():
             if site.tenant_id is not None:
@@ -156,7 +168,8 @@ async def write(app: App, decide: Callable[[SiteMap], list[Write]]) -> SiteMap:
     """
     for _ in range(TRIES):
         revision = await app.tables.get(REVISION, "site", "!revision")
-        before = SiteMap(await every(app))
+        gone = await app.tables.all(GONE_IDS, "site", prefix=GONE)
+        before = SiteMap(await every(app), [row.id for row in gone])
         writes = decide(before)
         if not writes:
             return before
@@ -186,7 +199,7 @@ def _of(present: SiteMap, site_id: str, etag: str | None) -> Site:
 def refuse_deletion(site: Site) -> None:
     """Raises Conflict while the site is being deleted."""
     if site.deleting:
-        raise Conflict(f"The site {site.id} is being deleted. Delete it again, then make it anew.", code="siteDeleted")
+        raise Conflict(f"The site {site.id} is being deleted. Delete it again, then make another.", code="siteDeleted")
 
 
 async def missing(app: App, site_ids: Iterable[str]) -> list[str]:
@@ -220,7 +233,7 @@ async def save(
 ) -> tuple[Site, bool]:
     """Create or rename a site; gives it and whether it is new. `etag` None: whatever version is there.
 
-    Raises PreconditionFailed when the site is not that version.
+    Raises PreconditionFailed when the site is not that version, Conflict for the id of one that was deleted.
     """
 
     def decide(present: SiteMap) -> list[Write]:
@@ -229,6 +242,9 @@ async def save(
             raise PreconditionFailed("The site has changed. Read it again.")
         if old is not None:
             refuse_deletion(old)
+        elif site_id in present.gone:
+            said = f"{site_id} was a site that is deleted: what is stored of it still names it. Use another id."
+            raise Conflict(said, code="siteDeleted")
         base = old or Site(id=site_id, client_name="", site_name="")
         new = base.changed(client_name=client_name, site_name=site_name)
         return [] if new == old else [put(SITES, new) if old else insert(SITES, new)]
@@ -302,7 +318,7 @@ async def unmap(app: App, site_id: str, *, by: Principal, etag: str | None = Non
 
 
 async def remove(app: App, site_id: str, *, by: Principal, etag: str | None = None, **why: str | None) -> None:
-    """Delete a site that is not mapped, and take it out of every grant: a site made anew under its id is another one.
+    """Delete a site that is not mapped, take it out of every grant, and let no other site ever have its id.
 
     `etag` None: whatever version is there. Raises NotFound; Conflict while it is mapped; PreconditionFailed when it is
     not that version.
@@ -316,7 +332,7 @@ async def remove(app: App, site_id: str, *, by: Principal, etag: str | None = No
 
     def end(present: SiteMap) -> list[Write]:
         old = present.by_id.get(site_id)
-        return [delete(SITES, old)] if old is not None and old.deleting else []
+        return [delete(SITES, old), put(GONE_IDS, Gone(id=site_id))] if old is not None and old.deleting else []
 
     # Marked first: a deletion that is refused takes no grant away, and who grants the site after that takes it back.
     # The row last: after a crash the site is still there to be deleted again.

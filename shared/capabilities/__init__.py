@@ -143,13 +143,14 @@ def answers(resource_type: str, run_state: str | None, resource: Any = None) -> 
     return result
 
 
-def offered(resource_type: str, run_state: str | None) -> list[Verb]:
-    """The verbs that can be done now, in their fixed order: of those that only some resources of the type have, none.
+def offered(resource_type: str, run_state: str | None, resource: Any = None) -> list[Verb]:
+    """The verbs that can be done now, in their fixed order.
 
-    Whether a resource is one of them is told by what Azure answers of it, which a list does not ask.
+    `resource` is what Azure answered of it. Without that, of the verbs that only some resources of the type have, none:
+    whether it is one of them nobody asked.
     """
     if resource_type.lower() not in _BY_TYPE:
         return []
     rows = ((verb, find(resource_type, verb)) for verb in VERBS)
-    common = [verb for verb, row in rows if row is not None and (row.only is None or row.only.silent)]
-    return [verb for verb in common if not refusal(resource_type, verb, run_state)]
+    known = [verb for verb, row in rows if row is not None and (row.only is None or resource is not None)]
+    return [verb for verb in known if not refusal(resource_type, verb, run_state, resource)]

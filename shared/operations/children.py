@@ -32,11 +32,8 @@ class Child:
     type: str
     resource_id: str
     state: str | None
-
-    @property
-    def actions(self) -> list[Verb]:
-        """The verbs that can be done now, as far as is known."""
-        return capabilities.offered(self.type, self.state)
+    actions: list[Verb]
+    """The verbs that can be done now, as far as is known."""
 
 
 def locate(resource_type: str, resource_id: str, child: str) -> tuple[str, str]:
@@ -86,7 +83,8 @@ async def _of_type(app: App, credential: TenantCredential, parent_type: str, par
         for item in await _listed(app, credential, Request("GET", f"{one}/{last}", version)):
             resource_id = f"{one}/{last}/{str(at(item, 'name')).rpartition('/')[2]}"
             state = capabilities.state_of(row.state, item) if told(row.state) else None
-            found.append(Child(resource_id[len(parent_id) + 1 :], row.type, resource_id, state))
+            actions = capabilities.offered(row.type, state, item)
+            found.append(Child(resource_id[len(parent_id) + 1 :], row.type, resource_id, state, actions))
     return found
 
 

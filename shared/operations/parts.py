@@ -156,17 +156,16 @@ async def finish(app: App, operation_id: str) -> None:
             error=error,
             percent_complete=100,
         )
-    await app.queues.send(
-        Announce(
-            event="tenantry.operation.completed",
-            event_id=f"{operation.id}|completed",
-            subject=operation.id,
-            site_ids=operation.site_ids,
-            data=progress.view(operation, app.clock.now())
-            | {"deviceName": f"{operation.item_count} devices", "askedBy": bulk_of(operation).asked_by},
-            correlation_id=operation.correlation_id,
-        )
+    told = Announce(
+        event="tenantry.operation.completed",
+        event_id=f"{operation.id}|completed",
+        subject=operation.id,
+        site_ids=operation.site_ids,
+        data=progress.view(operation, app.clock.now())
+        | {"deviceName": f"{operation.item_count} devices", "askedBy": bulk_of(operation).asked_by},
+        correlation_id=operation.correlation_id,
     )
+    await app.queues.send_all(told.parts())
 
 
 async def change(app: App, operation: Operation, **values: Any) -> Operation:

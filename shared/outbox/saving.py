@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import uuid
@@ -16,7 +17,8 @@ from shared.errors import Conflict, Forbidden, InvalidInput, NotFound, Precondit
 from shared.jobs import CatchUp, Deliver
 from shared.outbox import given, joining, sinks
 from shared.outbox.sinks import SINKS, TRIES, Sink
-from shared.sinks.contract import ALERT_EVENTS, EVENTS
+from shared.sinks import logic_apps
+from shared.sinks.contract import ALERT_EVENTS, EVENTS, SinkSettings, secret
 from shared.store.tables import Record
 
 log = logging.getLogger("tenantry.sinks")
@@ -40,6 +42,11 @@ class Wanted(Record):
     events: list[str] | None = None
     subscription: bool = False
     enabled: bool = True
+
+
+def subscription_id(callback_url: str) -> str:
+    """The id of the subscription of a callback URL."""
+    return f"sub{hashlib.sha256(f'subscription|{callback_url}'.encode()).hexdigest()[:29]}"
 
 
 async def save(
@@ -74,6 +81,7 @@ async def save(
     wished, keeps = given.joined(kind, wanted.settings, kept, before)
     await _check_named(app, caller, set(wished.named_sites()) - given.named_sites(kind, before))
     settings, made = kind.complete(wished)
+    _check_url(settings, current)
     now = app.clock.now()
     sink_id = current.id if current else identifier or uuid.uuid4().hex
     await kind.check(sinks.outlet(app, sink_id), settings)
@@ -101,7 +109,7 @@ async def save(
     if fresh is not None:
         await app.vault.set(fresh, json.dumps(secrets))
     if current is None:
-        stored = await app.tables.insert(SINKS, new)
+        stored = await _insert(app, new, fresh)
     else:
         stored = await _replace(app, caller, new, current, fresh, etag, keeps=keeps)
         # What waited for it to be on again, or for its settings to say where it belongs.
@@ -112,6 +120,19 @@ async def save(
     told = {"outcome": "succeeded", "name": stored.name, **sinks.said(why)}
     await audit.record(app, caller.id, verb, stored.id, actor_name=caller.name, **told)
     return stored, made
+
+
+async def _insert(app: App, new: Sink, fresh: str | None) -> Sink:
+    """Write a new sink; when another one has its id, `fresh` goes again."""
+    try:
+        return await app.tables.insert(SINKS, new)
+    except Conflict:
+        present = await sinks.find(app, new.id)
+        if fresh is not None and present is not None and present.secret_name == fresh:
+            # A write whose answer was lost is sent again by the SDK, and then meets itself.
+            return present
+        await _drop(app, fresh or "")
+        raise
 
 
 async def _replace(
@@ -174,6 +195,14 @@ async def _drop(app: App, secret_name: str) -> None:
             await app.vault.delete(secret_name)
     except Unavailable as error:
         log.warning("%s", error)
+
+
+def _check_url(settings: SinkSettings, current: Sink | None) -> None:
+    """Raises InvalidInput for another URL of a subscription: by the one it has, its workflow ends it."""
+    if current is None or not current.subscription or not isinstance(settings, logic_apps.Settings):
+        return
+    if subscription_id(secret(settings.callback_url)) != current.id:
+        raise InvalidInput("A subscription keeps its URL. Let the workflow subscribe anew.", target=logic_apps.TARGET)
 
 
 async def _check_number(app: App, caller: Principal) -> None:

@@ -127,9 +127,19 @@ async def leave(app: App, caller: Principal, sink: Sink, *, etag: str | None = N
 
 async def drop(app: App, sink: Sink) -> None:
     """End a sink that was leaving: its row and its secrets go, and what still waits for it fails."""
-    await app.queues.send(Deliver(sink_id=sink.id), delay=AFTER_REMOVAL)
+    await _end_line(app, sink)
     await app.tables.delete(SINKS, sink.changed(etag=None))
+    await _end_line(app, sink)
     await _forget(app, sink)
+
+
+async def _end_line(app: App, sink: Sink) -> None:
+    """Have what waits for a sink ended once its row is gone.
+
+    Asked before the row goes, since without a row nobody would look for what waits any more; and after, since the first
+    job ends nothing when the row took longer to go.
+    """
+    await app.queues.send(Deliver(sink_id=sink.id), delay=AFTER_REMOVAL)
 
 
 async def remove(app: App, caller: Principal, sink: Sink, *, etag: str | None = None, **why: str | None) -> None:
@@ -137,8 +147,7 @@ async def remove(app: App, caller: Principal, sink: Sink, *, etag: str | None = 
 
     Raises PreconditionFailed when it is not that version any more, Conflict when others change it all the time.
     """
-    # Before the row goes: without a row nobody would look for what waits any more.
-    await app.queues.send(Deliver(sink_id=sink.id), delay=AFTER_REMOVAL)
+    await _end_line(app, sink)
     for _ in range(TRIES):
         try:
             await app.tables.delete(SINKS, sink)
@@ -150,6 +159,7 @@ async def remove(app: App, caller: Principal, sink: Sink, *, etag: str | None = 
             break
     else:
         raise Conflict(f"The sink {sink.name} is being changed by many at once. Try again.")
+    await _end_line(app, sink)
     await _forget(app, sink)
     await audit.record(
         app,
@@ -178,8 +188,9 @@ async def disable(app: App, sink: Sink, reason: str) -> None:
     if present is None or not present.enabled or present.changed_at != sink.changed_at:
         return
     if sink.subscription:
-        await app.queues.send(Deliver(sink_id=sink.id), delay=AFTER_REMOVAL)
+        await _end_line(app, sink)
         await app.tables.delete(SINKS, present)
+        await _end_line(app, sink)
         await _forget(app, present)
         await audit.record(app, "tenantry", "sink.delete", sink.id, outcome="succeeded", name=sink.name, reason=reason)
         return

@@ -10,7 +10,6 @@ learn.microsoft.com/azure/logic-apps/logic-apps-workflow-actions-triggers#http-w
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 
 from typing_extensions import TypedDict
@@ -19,14 +18,9 @@ from shared.access import Principal
 from shared.app import App
 from shared.errors import Conflict, NotFound
 from shared.outbox import saving, sinks
-from shared.outbox.saving import Wanted
+from shared.outbox.saving import Wanted, subscription_id
 from shared.outbox.sinks import Sink
 from shared.sinks import logic_apps
-
-
-def subscription_id(callback_url: str) -> str:
-    """The id of the subscription of a callback URL."""
-    return f"sub{hashlib.sha256(f'subscription|{callback_url}'.encode()).hexdigest()[:29]}"
 
 
 async def subscribe(

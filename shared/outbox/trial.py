@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from typing import Literal
@@ -11,14 +12,28 @@ from typing_extensions import TypedDict
 from shared import audit
 from shared.access import Principal
 from shared.app import App
-from shared.errors import Forbidden, InvalidInput, Unavailable
+from shared.errors import Conflict, Forbidden, InvalidInput, PreconditionFailed, TooManyRequests, Unavailable
 from shared.outbox import given, sinks
 from shared.outbox.asking import ask
+from shared.outbox.circuit import Rate
 from shared.outbox.sinks import Sink
 from shared.outbox.tell import cloud_event
 from shared.sinks.contract import Message, SinkError
+from shared.store.tables import Kind, Record
 
 EVENT = "tenantry.sink.test"
+PER_MINUTE, BURST = 10, 5
+"""Tries of one sink: each is a request to somebody else's system, made because somebody pressed a button."""
+
+
+class Tries(Record):
+    """How often a sink was tried lately."""
+
+    sink_id: str
+    rate: Rate = Rate()
+
+
+TRIES = Kind("SinkTries", Tries, lambda tries: ("tries", tries.sink_id))
 
 
 class SinkTrial(TypedDict):
@@ -40,8 +55,9 @@ class SinkChoice(TypedDict):
 async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> SinkTrial:
     """Test a sink, whether it is enabled or not.
 
-    `why` goes to the audit log (reason, ticket_number, request_id).
+    `why` goes to the audit log (reason, ticket_number, request_id). Raises TooManyRequests.
     """
+    await _count(app, sink)
     identifier = uuid.uuid4().hex
     data = {"id": identifier, "sinkId": sink.id, "name": sink.name, "requestedBy": caller.name}
     body = cloud_event(app, identifier, EVENT, app.clock.now(), sink.id, data)
@@ -67,6 +83,23 @@ async def run(app: App, caller: Principal, sink: Sink, **why: str | None) -> Sin
     )
     took = int((time.monotonic() - started) * 1000)
     return {"outcome": outcome, "status": status, "detail": detail, "durationMs": took}
+
+
+async def _count(app: App, sink: Sink) -> None:
+    """One try more. Raises TooManyRequests when that is too many, or another one is counted at this moment."""
+    tries = await app.tables.get(TRIES, "tries", sink.id) or Tries(sink_id=sink.id)
+    rate, wait = tries.rate.begun(app.clock.now(), PER_MINUTE, BURST)
+    if wait:
+        seconds = math.ceil(wait.total_seconds())
+        raise TooManyRequests(
+            f"{sink.name} was tried too often. Try it again in {seconds} seconds.", retry_after=seconds
+        )
+    counted = tries.changed(rate=rate)
+    try:
+        await (app.tables.put(TRIES, counted) if tries.etag else app.tables.insert(TRIES, counted))
+    except (Conflict, PreconditionFailed):
+        said = f"{sink.name} is being tried by somebody else. Try it again in a second."
+        raise TooManyRequests(said, retry_after=1) from None
 
 
 async def choices(app: App, caller: Principal, sink: Sink, name: str, search: str) -> list[SinkChoice]:

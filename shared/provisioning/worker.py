@@ -146,12 +146,11 @@ async def _announce(app: App, tenant: Tenant) -> None:
     digest = hashlib.sha256(f"{tenant.id}|{tenant.operation_id}|{event}".encode()).hexdigest()
     count = sum(not row.gone for row in await tenants.subscriptions(app, tenant.id))
     mapped = (await sites.load(app)).of_tenant(tenant.id)
-    await app.queues.send(
-        Announce(
-            event=event,
-            event_id=digest[:32],
-            subject=tenant.id,
-            site_ids=[site.id for site in mapped],
-            data=dict(tenants.view(app.settings, tenant, count)),
-        )
+    told = Announce(
+        event=event,
+        event_id=digest[:32],
+        subject=tenant.id,
+        site_ids=[site.id for site in mapped],
+        data=dict(tenants.view(app.settings, tenant, count)),
     )
+    await app.queues.send_all(told.parts())

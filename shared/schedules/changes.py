@@ -30,6 +30,8 @@ from shared.schedules.targets import MAX_DEVICES, Found
 
 MAX_SCHEDULES = 500
 """Of an installation."""
+MAX_OWN = 100
+"""Of one owner, so that nobody uses them all up."""
 MAX_SITES = 2_000
 """Of a schedule; more do not fit its row."""
 MAX_TARGET_CHARS = 100_000
@@ -87,9 +89,12 @@ async def create(app: App, caller: Principal, wanted: Wanted, why: Why) -> Sched
     Conflict when nothing matches, when a confirmation is missing, or when there are too many schedules.
     """
     now = app.clock.now()
-    rows = app.tables.rows(SCHEDULES.table, PARTITION, select=["RowKey"])
-    if sum([1 async for _ in rows]) >= MAX_SCHEDULES:
-        raise Conflict(f"There are {MAX_SCHEDULES} schedules already. Delete some first.")
+    owners = [row.get("owner") async for row in app.tables.rows(SCHEDULES.table, PARTITION, select=["owner"])]
+    if len(owners) >= MAX_SCHEDULES:
+        raise Conflict(f"There are {MAX_SCHEDULES} schedules already. Delete some first.", code="tooMany")
+    if owners.count(caller.id) >= MAX_OWN:
+        said = f"You own {MAX_OWN} schedules already. Delete some first, or let one be about more devices by a filter."
+        raise Conflict(said, code="tooMany")
     new = await _made(app, caller, wanted, None, now)
     if new.next_due is not None:
         await due.remember(app, new.id, new.next_due)
@@ -264,27 +269,25 @@ def _marked(verb: Verb, found: Found) -> str:
 
 
 def _approval(app: App, caller: Principal, wanted: Wanted, found: Found, before: Schedule | None) -> Approval:
-    """The approval a schedule needs; the one it had while it is about the same, unless the caller gave it."""
+    """The approval a schedule needs; the one it had while its owner wants no more than was approved."""
     count, limit = len(found.devices), app.settings.approval_above_devices
     why = _marked(wanted.action, found)
     if limit and count > limit:
         why = f"It is about {count} devices; above {limit} a second person approves."
-    if (
-        before is not None
-        and why
-        and before.approval.by not in ("", caller.id)
-        and _definition(before) == _asked(wanted)
-    ):
+    if before is not None and why and before.approval.by and is_within(before, caller, wanted, found):
         return before.approval
     return Approval(why=why, devices=count)
 
 
-def _definition(schedule: Schedule) -> tuple[object, ...]:
-    return (schedule.action, schedule.target, schedule.rule, schedule.time_zone, schedule.start_at)
-
-
-def _asked(wanted: Wanted) -> tuple[object, ...]:
-    return (wanted.action, wanted.target, wanted.rule, wanted.time_zone, wanted.start_at)
+def is_within(before: Schedule, caller: Principal, wanted: Wanted, found: Found) -> bool:
+    """Whether the same owner wants the same as before, or less: not on more days, in no other site."""
+    asked = (wanted.action, wanted.target, wanted.rule, wanted.time_zone, wanted.start_at)
+    return (
+        caller.id == before.owner_id
+        and asked == (before.action, before.target, before.rule, before.time_zone, before.start_at)
+        and set(before.holidays) <= set(wanted.holidays)
+        and found.site_ids <= set(before.site_ids)
+    )
 
 
 async def trail(app: App, by: Principal, verb: str, schedule: Schedule, why: Why, **details: Any) -> None:

@@ -137,6 +137,7 @@ async def started_since(app: App, since: datetime, until: datetime) -> set[str]:
             continue
         between = calendar.runs(other.calendar(), since, 1)
         if between and between[0].at <= until:
-            matched = await targets.find(app, await targets.owner_of(app, other), other.target, other.action)
+            owner = await targets.owner_of(app, other)
+            matched = await targets.find(app, owner.principal, other.target, other.action)
             found |= {row.entry.id for row in matched.devices}
     return found

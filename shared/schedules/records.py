@@ -109,7 +109,7 @@ class Schedule(Record):
     """Who saved it last: his present sites bound what a run touches."""
     owner_name: str
     owner_unlimited: bool = False
-    """He saw every site by his role: there are no grants of his to look at."""
+    """He saw every site by his role when he saved it."""
     approval: Approval
     overrides: list[Override] = Field(default_factory=list)
     next_due: datetime | None = None
@@ -130,7 +130,7 @@ class Schedule(Record):
         return found[0].at if found else None
 
 
-SCHEDULES = Kind("Schedules", Schedule, lambda s: (PARTITION, s.id), parts=10)
+SCHEDULES = Kind("Schedules", Schedule, lambda s: (PARTITION, s.id), lambda s: {"owner": s.owner_id}, parts=10)
 
 
 class Due(Record):

@@ -102,12 +102,12 @@ async def _carry_out(app: App, schedule: Schedule, row: Run, override: Override 
         why = f"{schedule.owner_name}, who saved the schedule, has none of its sites any more. Save it anew."
         return _missed(row, "ownerLostSites", why)
     try:
-        found = await targets.find(app, owner, schedule.target, schedule.action)
+        found = await targets.find(app, owner.principal, schedule.target, schedule.action)
     except InvalidInput as error:
         return _missed(row, error.code, error.message)
-    lost = len(schedule.site_ids) - len(owner.sites or ())
+    lost = len(schedule.site_ids) - len(owner.sites)
     said = f"{lost} of its sites are no longer {schedule.owner_name}'s." if lost else None
-    return await _start(app, schedule, row.changed(message=said), override, found, held_by)
+    return await _start(app, schedule, row.changed(message=said), override, found, held_by, owner.every_site)
 
 
 async def _start(
@@ -117,6 +117,7 @@ async def _start(
     override: Override | None,
     found: targets.Found,
     held_by: list[Override],
+    every_site: bool,
 ) -> Run:
     if not found.devices:
         return _missed(row, "nothingMatches", "No device matched that the schedule and its owner may act on.")
@@ -136,7 +137,7 @@ async def _start(
             found=going,
             asked_by=schedule.owner_id,
             asked_by_name=f"schedule {schedule.name}",
-            every_site=schedule.owner_unlimited,
+            every_site=every_site,
             kind="schedule",
             reason=f"Schedule {schedule.name}",
             confirm=schedule.confirm,

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shared import capabilities, devices
-from shared.access import DEVICES_READ, Principal, granted
+from shared.access import DEVICES_READ, Principal, grant_of
 from shared.app import App
 from shared.capabilities import Verb
 from shared.devices import DEVICES, Device, Filter, subscription_of
@@ -39,12 +39,29 @@ class Found:
     """Devices that were named and whose type has no such action. What a filter finds of them is left out."""
 
 
-async def owner_of(app: App, schedule: Schedule) -> Principal:
-    """The owner as he is now, as far as the schedule goes. His sites may be none."""
-    sites = frozenset(schedule.site_ids)
-    if not schedule.owner_unlimited:
-        sites &= await granted(app, schedule.owner_id)
-    return Principal(schedule.owner_id, schedule.owner_name, frozenset({DEVICES_READ}), sites)
+@dataclass(frozen=True)
+class Owner:
+    """Whom a schedule acts as, as far as it goes. His sites may be none."""
+
+    principal: Principal
+    sites: frozenset[str]
+    every_site: bool
+    """He has them by his role: there are no grants of his to look at."""
+
+
+async def owner_of(app: App, schedule: Schedule) -> Owner:
+    """The owner as he is now.
+
+    Whether he still has the role that gave him every site only his next token would say: what was granted to him since
+    he saved the schedule counts instead.
+    """
+    sites, grant = frozenset(schedule.site_ids), await grant_of(app, schedule.owner_id)
+    told_since = grant is not None and grant.at is not None and grant.at > schedule.changed_at
+    every_site = schedule.owner_unlimited and not told_since
+    if not every_site:
+        sites &= frozenset(grant.site_ids if grant is not None else ())
+    principal = Principal(schedule.owner_id, schedule.owner_name, frozenset({DEVICES_READ}), sites)
+    return Owner(principal, sites, every_site)
 
 
 async def find(app: App, caller: Principal, target: Target, verb: Verb) -> Found:

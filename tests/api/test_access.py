@@ -16,6 +16,7 @@ from sandbox.server import Sandbox
 from shared import access, site_import, sites
 from shared import app as composition
 from tests.app_fixtures import ApiFor
+from tests.errors import error_of
 from tests.mortal import mortal
 from tests.openapi import GUARDED, Route
 
@@ -195,7 +196,7 @@ async def test_the_case_of_an_object_id_does_not_count(people: dict[str, httpx.A
     assert (await bob.get("/me")).json()["sites"] == ["contoso"]
 
 
-async def test_a_site_made_anew_is_not_seen_by_those_who_saw_the_old_one(
+async def test_a_deleted_site_leaves_every_grant_and_no_other_site_gets_its_id(
     people: dict[str, httpx.AsyncClient], sandbox: Sandbox
 ) -> None:
     alice, bob = people["alice"], people["bob"]
@@ -204,7 +205,8 @@ async def test_a_site_made_anew_is_not_seen_by_those_who_saw_the_old_one(
     for principal_id in (bob_id, ONE):
         (await alice.put(f"/access/{principal_id}", json={"siteIds": ["contoso", "fabrikam"]})).raise_for_status()
     assert (await alice.delete("/sites/contoso")).status_code == 204
-    await make_sites(alice, "contoso")
+    # What else names the old site (sinks, companies, schedules, overrides, alerts) must not be about a new one.
+    error_of(await alice.put("/sites/contoso", json={"clientName": "Con", "siteName": "toso"}), 409, "siteDeleted")
     assert (await bob.get("/me")).json()["sites"] == ["fabrikam"]
     assert (await bob.get("/sites/contoso")).status_code == 404
     assert await granted(alice, ONE) == ["fabrikam"]
@@ -224,9 +226,10 @@ async def test_a_grant_given_while_its_site_is_deleted_does_not_outlive_it(
     alice = people["alice"]
     for number in range(5):
         ids = [SOMEONE.format(10 * number + n) for n in range(4)]
-        await make_sites(alice, "contoso")
-        granting = [alice.put(f"/access/{principal_id}", json={"siteIds": ["contoso"]}) for principal_id in ids]
-        deleted, *answers = await asyncio.gather(alice.delete("/sites/contoso"), *granting)
+        name = f"contoso-{number}"
+        await make_sites(alice, name)
+        granting = [alice.put(f"/access/{principal_id}", json={"siteIds": [name]}) for principal_id in ids]
+        deleted, *answers = await asyncio.gather(alice.delete(f"/sites/{name}"), *granting)
         assert deleted.status_code == 204, deleted.text
         assert {answer.status_code for answer in answers} <= {200, 400}
         assert [await granted(alice, principal_id) for principal_id in ids] == [[]] * 4

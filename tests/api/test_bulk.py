@@ -20,7 +20,7 @@ from shared.devices.records import DEVICE_PREFIX
 from shared.errors import Throttled
 from shared.operations import actions, bulk, follow, lanes, parts, pauses, reads
 from shared.operations.planned import WORKS
-from shared.operations.records import GUARDS, KEYS, LANES, Guard, Key, Lane, Slot, Waiting, bulk_of
+from shared.operations.records import GUARDS, KEYS, LANES, Bulk, Guard, Key, Lane, Slot, Waiting, bulk_of
 from shared.progress import OPERATIONS
 from shared.sites import SITES
 from shared.tenants import SUBSCRIPTIONS
@@ -322,6 +322,23 @@ async def test_an_end_that_is_told_again_after_a_kill_is_one_entry_of_the_audit_
     await parts.finish(estate.app, done["id"])
     again = await estate.call("GET", f"/operations/{done['id']}")
     assert (again["status"], await estate.listed("/audit")) == ("succeeded", before)
+
+
+async def test_the_end_of_an_action_at_thousands_of_sites_is_told_once_to_each_sink(estate: Estate) -> None:
+    everywhere, last = await estate.webhook(), await estate.webhook(siteIds=["contoso-hq"])
+    names = [f"s{number:04}-{'x' * 58}" for number in range(1500)]
+    begun = await progress.start(
+        estate.app,
+        "devices.start",
+        reader="CloudDevices.Read",
+        site_ids=["contoso-hq", *names],
+        state=Bulk(verb="start", begun=True).into(),
+    )
+    await parts.finish(estate.app, begun.id)
+    await estate.settle(30)
+    for sink in (everywhere, last):
+        told = await estate.listed(f"/sinks/{sink['id']}/deliveries")
+        assert [row["event"] for row in told] == ["tenantry.operation.completed"]
 
 
 async def test_above_the_set_number_a_second_person_lets_it_begin(

@@ -9,8 +9,12 @@ import pytest
 import pytest_asyncio
 
 from shared import jobs
+from shared.access import ADMIN, Principal
+from shared.errors import Conflict
+from shared.outbox import saving
 from tests.estate import Estate
 
+ALICE = Principal("alice", "Alice", frozenset({ADMIN}), None)
 OPENED, CLOSED, SYNCED = "tenantry.alert.opened", "tenantry.alert.closed", "tenantry.tenant.synced"
 
 
@@ -85,6 +89,43 @@ async def test_subscribing_again_with_the_same_url_changes_the_subscription(esta
     assert listed["id"] == first["id"]
     await announce(estate, "e1")
     assert await events(estate) == [SYNCED]
+
+
+async def test_a_subscription_keeps_the_url_by_which_its_workflow_ends_it(estate: Estate, callback: str) -> None:
+    made = await subscribe(estate, callback)
+    path = f"/sinks/{made['id']}"
+    sink = await estate.call("GET", path)
+    body = {name: sink[name] for name in ("kind", "siteIds", "events", "enabled")} | {"name": "Boards"}
+    other = {"settings": {"callbackUrl": f"{callback}&x=1"}}
+    error = (await estate.call("PUT", path, 400, json=body | other))["error"]
+    assert error["target"] == "settings.callbackUrl"
+    await estate.call("PUT", path, json=body | {"settings": {"callbackUrl": callback}})
+    assert (await estate.call("PUT", path, json=body | {"settings": {}}))["name"] == "Boards"
+    await estate.call("POST", "/event-subscriptions/unsubscribe", 204, json={"callbackUrl": callback})
+    assert await estate.listed("/sinks") == []
+
+
+async def test_a_subscription_that_another_request_made_first_leaves_no_secret(
+    estate: Estate, callback: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = saving.Wanted(kind="logicApps", name="S", settings={"callbackUrl": callback}, subscription=True)
+    identifier, vault, kept = saving.subscription_id(callback), estate.app.vault, dict[str, str]()
+    put, drop = vault.set, vault.delete
+
+    async def stored(name: str, value: str) -> None:
+        kept[name] = value
+        await put(name, value)
+
+    async def dropped(name: str) -> None:
+        kept.pop(name, None)
+        await drop(name)
+
+    monkeypatch.setattr(vault, "set", stored)
+    monkeypatch.setattr(vault, "delete", dropped)
+    first, _ = await saving.save(estate.app, ALICE, wanted, None, identifier=identifier)
+    with pytest.raises(Conflict):
+        await saving.save(estate.app, ALICE, wanted, None, identifier=identifier)
+    assert list(kept) == [first.secret_name]
 
 
 async def test_subscribing_twice_at_once_makes_one(estate: Estate, callback: str) -> None:

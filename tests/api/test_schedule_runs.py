@@ -427,9 +427,12 @@ async def test_a_large_schedule_runs_once_a_second_person_approved_it(
     ]
     await until(estate, (await shown(estate, schedule))["nextRunAt"])
     assert (ours.power, theirs.power) == ("deallocated", "deallocated")
-    # Another name keeps the approval, another action does not.
-    renamed = await estate.call("PUT", path, json=approved | {"name": "Nights"})
+    # Another name keeps the approval, and so do days off; days on do not, nor does another action.
+    renamed = await estate.call("PUT", path, json=approved | {"name": "Nights", "holidays": ["2030-12-25"]})
     assert renamed["approval"]["state"] == "approved"
+    changed = await estate.call("PUT", path, json=renamed | {"holidays": []})
+    assert changed["approval"]["state"] == "pending"
+    await bob.post(f"{path}/approve")
     changed = await estate.call("PUT", path, json=renamed | {"action": "restart"})
     assert changed["approval"]["state"] == "pending"
     # Whoever approved it and then saves it has nobody else's word for it.

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sandbox.world import Resource
+from shared.schedules import changes
 from shared.schedules.records import DUE, DUE_PARTITION
 from tests.errors import error_of
 from tests.estate import Estate
@@ -252,6 +253,41 @@ async def test_a_run_never_goes_beyond_the_sites_that_its_owner_has_then(estate:
     [run] = await runs(estate, schedule)
     assert (ours.power, theirs.power) == ("running", "deallocated")
     assert "1 of its sites" in run["message"]
+
+
+async def test_nobody_uses_up_all_the_schedules_there_may_be(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes, "MAX_OWN", 2)
+    monkeypatch.setattr(changes, "MAX_SCHEDULES", 3)
+    machine = estate.machine()
+    await estate.poll()
+    await estate.grant("bob", "contoso-hq")
+    bob = await estate.person("bob")
+    [mine, _] = [await made(estate, machine), await made(estate, machine)]
+    full = error_of(await estate.alice.post("/schedules", json=body(estate, machine)), 409, "tooMany")
+    assert "You own 2 schedules" in full["message"]
+    assert (await bob.post("/schedules", json=body(estate, machine))).status_code == 201
+    full = error_of(await bob.post("/schedules", json=body(estate, machine)), 409, "tooMany")
+    assert "There are 3 schedules" in full["message"]
+    await estate.call("PUT", f"/schedules/{mine['id']}", json=mine)
+
+
+async def test_what_an_administrator_is_granted_bounds_the_schedules_that_he_saved_before(estate: Estate) -> None:
+    ours, theirs = estate.machine("Contoso"), estate.machine("Fabrikam")
+    await estate.poll("Contoso")
+    await estate.poll("Fabrikam")
+    alice = (await estate.control.get("/world")).json()["people"]["alice"]["objectId"]
+    await estate.call("PUT", f"/access/{alice}", json={"siteIds": ["fabrikam-hq"]})
+    await estate.advance(1)
+    schedule = await made(estate, ours, theirs)
+    await until(estate, schedule["nextRunAt"])
+    assert (ours.power, theirs.power) == ("deallocated", "deallocated")
+    ours.power = theirs.power = "running"
+    await estate.call("PUT", f"/access/{alice}", json={"siteIds": ["fabrikam-hq"]})
+    await until(estate, (await shown(estate, schedule))["nextRunAt"])
+    assert (ours.power, theirs.power) == ("running", "deallocated")
+    await estate.call("PUT", f"/access/{alice}", json={"siteIds": []})
+    await until(estate, (await shown(estate, schedule))["nextRunAt"])
+    assert [run["state"] for run in await runs(estate, schedule)] == ["missed", "started", "started"]
 
 
 async def test_whoever_saves_a_schedule_owns_it_and_if_match_is_honoured(estate: Estate) -> None:

@@ -14,9 +14,10 @@ import pytest_asyncio
 from standardwebhooks.webhooks import Webhook
 
 from shared import jobs, outbox
-from shared.outbox import sinks
+from shared.outbox import sinks, trial
 from shared.sinks import KINDS, http, public_address, webhook
 from shared.sinks.contract import Message, SinkError
+from tests.errors import error_of
 from tests.estate import Estate
 from tests.telling import alert_of, log_of, psa, tell
 
@@ -236,6 +237,19 @@ async def test_trying_a_sink_says_what_the_receiver_said(estate: Estate) -> None
     assert [row["body"]["type"] for row in received] == ["tenantry.sink.test"] * 2
     audited = await estate.listed("/audit", target=sink["id"])
     assert [row["outcome"] for row in audited if row["action"] == "sink.test"] == ["failed", "succeeded"]
+
+
+async def test_a_sink_is_tried_so_often_and_no_more(estate: Estate) -> None:
+    sink, other = await estate.webhook(), await estate.webhook()
+    path = f"/sinks/{sink['id']}/test"
+    for _ in range(trial.BURST):
+        await estate.call("POST", path)
+    refused = await estate.alice.post(path)
+    error_of(refused, 429, "tooManyRequests")
+    assert len(await estate.received()) == trial.BURST
+    assert (await estate.call("POST", f"/sinks/{other['id']}/test"))["outcome"] == "passed"
+    await estate.advance(int(refused.headers["retry-after"]))
+    assert (await estate.call("POST", path))["outcome"] == "passed"
 
 
 async def test_a_deleted_sink_is_gone_with_its_secret(estate: Estate) -> None:

@@ -188,9 +188,14 @@ def test_all_five_verbs_are_answered_and_a_no_has_a_reason(resource_type: str, s
     assert [answer.verb for answer in answers] == list(VERBS)
     assert all(answer.available != bool(answer.reason) for answer in answers)
     rows = {verb: capabilities.find(resource_type, verb) for verb in VERBS}
-    told_by_azure = {verb for verb, row in rows.items() if row and row.only and not row.only.silent}
+    told_by_azure = {verb for verb, row in rows.items() if row and row.only}
     available = [a.verb for a in answers if a.available]
     assert capabilities.offered(resource_type, state) == [verb for verb in available if verb not in told_by_azure]
+
+
+def test_a_list_offers_what_only_some_resources_of_a_type_have_when_it_knows_which() -> None:
+    kind, pool, database = "Microsoft.Sql/servers/databases", *({"sku": {"tier": t}} for t in ("DataWarehouse", "S0"))
+    assert [capabilities.offered(kind, "running", one) for one in (None, pool, database)] == [[], ["pause"], []]
 
 
 def test_a_verb_that_exists_for_some_resources_of_a_type_is_refused_to_the_others() -> None:
