@@ -19,6 +19,7 @@ PATHS = (
     "/alerts",
     "/operations",
     "/schedules",
+    "/maintenance",
     "/setup/connections",
     "/setup/tenants",
     "/setup/sites",

@@ -12,6 +12,7 @@ import {
   ShieldTaskRegular,
   TaskListLtrRegular,
   TicketDiagonalRegular,
+  WrenchRegular,
 } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
@@ -80,6 +81,14 @@ export const PAGES: readonly NavigationEntry[] = [
     icon: CalendarClockRegular,
     permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/schedules/SchedulesPage")),
+  },
+  {
+    path: "maintenance",
+    name: "Maintenance",
+    group: "Work",
+    icon: WrenchRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/maintenance/MaintenancePage")),
   },
   {
     path: "setup/connections",
