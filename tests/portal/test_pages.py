@@ -24,6 +24,7 @@ PATHS = (
     "/setup/tenants",
     "/setup/sites",
     "/setup/sinks",
+    "/setup/policy",
     "/setup/access",
     "/setup/audit",
 )
