@@ -42,6 +42,8 @@ export function DevicePicker(props: {
         <Combobox
           multiselect
           placeholder="Find devices"
+          // What is chosen stands below the text: the browser would go on asking for the text.
+          required={ids.length === 0}
           value={text}
           selectedOptions={[...ids]}
           onChange={(event) => setText(event.target.value)}

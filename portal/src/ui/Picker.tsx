@@ -70,7 +70,13 @@ export function Picker(props: {
               ))}
             </TagPickerGroup>
           )}
-          <TagPickerInput aria-label={props.label} value={text} onChange={(event) => search(event.target.value)} />
+          <TagPickerInput
+            aria-label={props.label}
+            // What is chosen stands beside the text: the browser would go on asking for the text.
+            required={props.required === true && props.value.length === 0}
+            value={text}
+            onChange={(event) => search(event.target.value)}
+          />
         </TagPickerControl>
         <TagPickerList className={styles.list}>
           {own ? <TagPickerOption value={own} text={own}>{`Use "${own}"`}</TagPickerOption> : null}
