@@ -33,8 +33,8 @@ export function Overrides(props: {
   const { me } = useSession();
   const { rows, set, siteName } = props;
   const [open, setOpen] = useState<number>();
-  const mine = (one: Override) =>
-    me.sites === null || (one.siteIds?.length && one.siteIds.every((id) => me.sites?.includes(id)));
+  const mine = ({ siteIds = null }: Override) =>
+    me.sites === null || (siteIds !== null && siteIds.length > 0 && siteIds.every((id) => me.sites?.includes(id)));
   return (
     <>
       <ul className={styles.list}>
@@ -55,7 +55,7 @@ export function Overrides(props: {
               ) : (
                 <Said row={row} />
               )}
-              {set && mine(row) && (
+              {set && (edited || mine(row)) && (
                 <div className={styles.buttons}>
                   <Button
                     size="small"

@@ -40,7 +40,7 @@ export function ruleInWords(name: RuleName, rules: Omit<Rules, "overrides" | "wa
 
 export function severityInWords(rule: SeverityRule): string {
   const parts = [
-    rule.conditions?.length && rule.conditions.map((one) => CONDITIONS[one]).join(" or "),
+    rule.conditions?.length && rule.conditions.map((one) => CONDITIONS[one].toLowerCase()).join(" or "),
     rule.types?.length && rule.types.map(shortType).join(" or "),
     ...Object.entries(rule.tags ?? {}).map(([name, value]) => `tag ${name} = ${value}`),
   ].filter(Boolean);
