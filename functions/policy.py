@@ -40,6 +40,7 @@ class PolicyVersion(Policy):
     """A version of the policy: every rule, and of the overrides what can be about the caller's sites.
 
     `unreadable`: it shows no rules; `unreadableVersion`: a later one that cannot be read, in place of which this holds.
+    `before`, in the list of versions: what the rules that it changed were in the version before it.
     """
 
     version: int
@@ -47,6 +48,7 @@ class PolicyVersion(Policy):
     changed_by: str | None = None
     unreadable: bool = False
     unreadable_version: int | None = None
+    before: Policy | None = None
     reason: str | None = None
     ticket_number: str | None = None
 
@@ -83,7 +85,7 @@ async def write_policy(
 
 @area.get("/alerts/policy/versions", permission=DEVICES_READ, response_model_exclude_unset=True)
 async def list_policy_versions(app: AppDep, caller: Caller, page: PageDep) -> Page[PolicyVersion]:
-    """Every version that was set, by whom and when, newest first (the only order).
+    """Every version that was set, by whom and when, newest first (the only order), with what it changed.
 
     Why is told to a caller who sees all that was changed.
     """

@@ -345,7 +345,9 @@ def view_held(now: Held, site_map: SiteMap, caller: Principal) -> dict[str, Any]
 
 
 def view_versions(rows: Sequence[Version], site_map: SiteMap, caller: Principal) -> list[dict[str, Any]]:
-    """Versions as their list shows them, newest first: with why, for a caller who sees all that the change changed.
+    """Versions as their list shows them, newest first: with what was otherwise before, and why.
+
+    Why is for a caller who sees all that the change changed.
 
     Each row is compared with the next one, so one more is given than is shown, unless the list ends with the first
     version there was.
@@ -355,8 +357,21 @@ def view_versions(rows: Sequence[Version], site_map: SiteMap, caller: Principal)
         why = {"reason": row.reason, "ticketNumber": row.ticket_number}
         if caller.sites is not None and not _sees_change(before, row, site_map, caller):
             why = {}
-        shown.append(view(row, site_map, caller) | {name: text for name, text in why.items() if text is not None})
+        shown.append(
+            view(row, site_map, caller)
+            | _former(before, row, site_map, caller)
+            | {name: text for name, text in why.items() if text is not None}
+        )
     return shown
+
+
+def _former(before: Version, after: Version, site_map: SiteMap, caller: Principal) -> dict[str, Any]:
+    """What a change replaced of what the caller sees, by rule; nothing when one of the two cannot be read."""
+    old, new = before.policy, after.policy
+    if old is None or new is None or before.number != after.number - 1:
+        return {}
+    was, now = rules_seen(old, site_map, caller), rules_seen(new, site_map, caller)
+    return {"before": {name: value for name, value in was.items() if value != now[name]}}
 
 
 def _sees_change(before: Version, after: Version, site_map: SiteMap, caller: Principal) -> bool:

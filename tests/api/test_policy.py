@@ -37,6 +37,8 @@ async def test_a_policy_is_replaced_kept_as_a_version_and_audited(estate: Estate
     assert (await estate.call("GET", PATH))["holdMinutes"] == 0, "what is left out is as by default"
     second, first = await estate.listed(f"{PATH}/versions")
     assert (second["version"], first["version"], first["holdMinutes"]) == (2, 1, 10)
+    assert first["before"] == {"holdMinutes": 0, "overrides": []}
+    assert second["before"] == {name: first[name] for name in ("holdMinutes", "overrides")}
     assert (first["reason"], first["ticketNumber"], first["changedBy"]) == ("Noise", "T-7", set_once["changedBy"])
     assert "reason" not in second
     entries = await estate.listed("/audit", target="alerts/policy")
@@ -134,6 +136,7 @@ async def test_who_is_limited_to_sites_changes_his_own_overrides_and_sees_no_oth
     assert (await estate.call("GET", PATH))["overrides"] == [THEIRS, BY_TYPE, MINE]
     versions = (await bob.get(f"{PATH}/versions")).json()["value"]
     assert [row["overrides"] for row in versions] == [[BY_TYPE, MINE], [BY_TYPE]]
+    assert [row["before"] for row in versions] == [{"overrides": [BY_TYPE]}, {"holdMinutes": 0, "overrides": []}]
     for forbidden in (
         {**wanted, "holdMinutes": 4},
         {**wanted, "overrides": [MINE]},

@@ -5,6 +5,7 @@ import {
   CalendarClockRegular,
   CloudRegular,
   DataPieRegular,
+  DocumentBulletListClockRegular,
   FlashRegular,
   type FluentIcon,
   PeopleTeamRegular,
@@ -13,6 +14,7 @@ import {
   ShieldTaskRegular,
   TaskListLtrRegular,
   TicketDiagonalRegular,
+  WrenchRegular,
 } from "@fluentui/react-icons";
 import { type ComponentType, lazy } from "react";
 
@@ -83,6 +85,14 @@ export const PAGES: readonly NavigationEntry[] = [
     Page: lazy(() => import("../pages/schedules/SchedulesPage")),
   },
   {
+    path: "maintenance",
+    name: "Maintenance",
+    group: "Work",
+    icon: WrenchRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/maintenance/MaintenancePage")),
+  },
+  {
     path: "setup/connections",
     name: "Connections",
     group: "Setup",
@@ -113,6 +123,14 @@ export const PAGES: readonly NavigationEntry[] = [
     icon: TicketDiagonalRegular,
     permissions: READ_DEVICES,
     Page: lazy(() => import("../pages/sinks/SinksPage")),
+  },
+  {
+    path: "setup/policy",
+    name: "Alert policy",
+    group: "Setup",
+    icon: DocumentBulletListClockRegular,
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/policy/PolicyPage")),
   },
   {
     path: "setup/events",
@@ -174,6 +192,11 @@ export const DETAILS: readonly PageEntry[] = [
     path: "setup/tenants/:tenantId",
     permissions: READ_CLIENTS,
     Page: lazy(() => import("../pages/tenants/TenantPage")),
+  },
+  {
+    path: "setup/policy/versions",
+    permissions: READ_DEVICES,
+    Page: lazy(() => import("../pages/policy/VersionsPage")),
   },
   { path: "setup/sinks/new", permissions: MANAGE_ALERTS, Page: SinkFormPage },
   { path: "setup/sinks/:sinkId/edit", permissions: MANAGE_ALERTS, Page: SinkFormPage },

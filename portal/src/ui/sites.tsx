@@ -1,5 +1,6 @@
 /** The sites that the person sees, by name: to choose from, and to say which an id means. */
 import { useQuery } from "@tanstack/react-query";
+import { useMemo } from "react";
 import type { components } from "../api/schema";
 import { useSession } from "../session";
 import { nextToken, readPage } from "../table/rows";
@@ -32,6 +33,15 @@ export function useSites() {
   });
 }
 
+/** What an id of a site means: client and site, or the id where the person does not see it. */
+export function useSiteName(): (id: string) => string {
+  const { data } = useSites();
+  return useMemo(() => {
+    const names = new Map((data ?? []).map((site) => [site.id, siteLabel(site)]));
+    return (id) => names.get(id) ?? id;
+  }, [data]);
+}
+
 export function siteOptions(sites: readonly Site[]): Chosen[] {
   return sites.map((site) => ({ value: site.id, label: siteLabel(site) }));
 }
@@ -58,10 +68,9 @@ export function SitePicker(props: {
 
 /** Which sites: by name when they are few, else how many. Null is every site. */
 export function SiteNames({ ids, most = 3 }: { ids: readonly string[] | null | undefined; most?: number }) {
-  const sites = useSites();
+  const siteName = useSiteName();
   if (!ids) return <>Every site</>;
   if (ids.length === 0) return <>None</>;
-  const names = new Map((sites.data ?? []).map((site) => [site.id, siteLabel(site)]));
-  const shown = ids.slice(0, most).map((id) => names.get(id) ?? id);
+  const shown = ids.slice(0, most).map(siteName);
   return <>{ids.length > most ? `${shown.join("; ")} and ${ids.length - most} more` : shown.join("; ")}</>;
 }

@@ -4,6 +4,7 @@ import { useSyncExternalStore } from "react";
 
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const ABSOLUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const TO_THE_MINUTE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const STEPS: readonly [Intl.RelativeTimeFormatUnit, number][] = [
   ["second", 60],
   ["minute", 60],
@@ -26,6 +27,11 @@ export function relative(moment: Date, now: number): string {
 /** A moment in full, to the second. */
 export function absolute(moment: Date): string {
   return ABSOLUTE.format(moment);
+}
+
+/** A moment that somebody chose: to the minute. */
+export function toTheMinute(moment: Date): string {
+  return TO_THE_MINUTE.format(moment);
 }
 
 /** Milliseconds as two units at most: "2 h 5 min". */

@@ -1,8 +1,6 @@
 /** When a schedule runs: simple choices, or a rule for whoever knows iCalendar. */
 import {
-  Button,
   Checkbox,
-  Combobox,
   Dropdown,
   Field,
   InfoLabel,
@@ -11,21 +9,18 @@ import {
   Option,
   Radio,
   RadioGroup,
-  Tag,
-  TagGroup,
   tokens,
 } from "@fluentui/react-components";
-import { useState } from "react";
+import { DayList } from "../../ui/DayList";
+import { problem } from "../../ui/problem";
+import { TimeZone } from "../../ui/TimeZone";
 import type { Draft } from "./draft";
-import { problem } from "./problem";
 import { type Calendar, DAYS, ruleOf } from "./rule";
 
 const useStyles = makeStyles({
   row: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalM, alignItems: "end" },
   days: { display: "flex", flexWrap: "wrap", columnGap: tokens.spacingHorizontalM },
-  tags: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalXS },
 });
-const ZONES = [...new Set(["UTC", ...Intl.supportedValuesOf("timeZone")])];
 const KINDS: readonly [Calendar["kind"], string][] = [
   ["week", "On days of the week"],
   ["month", "Once a month"],
@@ -120,69 +115,13 @@ export function CalendarFields(props: {
         </div>
       </Field>
       <TimeZone value={draft.timeZone} choose={(timeZone) => change({ timeZone })} said={about("timeZone")} />
-      <Holidays days={draft.holidays} set={(holidays) => change({ holidays })} said={about("holidays")} />
-    </>
-  );
-}
-
-function TimeZone(props: { value: string; choose: (zone: string) => void; said: string | undefined }) {
-  const [text, setText] = useState<string>();
-  const part = (text ?? "").toLowerCase().replaceAll(" ", "_");
-  const shown = ZONES.filter((zone) => zone.toLowerCase().includes(part)).slice(0, 60);
-  return (
-    <Field label="Time zone" required hint="Whose clock the time is of." {...problem(props.said)}>
-      <Combobox
-        value={text ?? props.value}
-        selectedOptions={[props.value]}
-        placeholder="Type a city"
-        onChange={(event) => setText(event.target.value)}
-        onBlur={() => setText(undefined)}
-        onOptionSelect={(_, data) => {
-          if (data.optionValue) props.choose(data.optionValue);
-          setText(undefined);
-        }}
-      >
-        {shown.map((zone) => (
-          <Option key={zone} value={zone}>
-            {zone}
-          </Option>
-        ))}
-        {shown.length === 0 && <Option disabled>No time zone has this in its name</Option>}
-      </Combobox>
-    </Field>
-  );
-}
-
-function Holidays(props: { days: readonly string[]; set: (days: string[]) => void; said: string | undefined }) {
-  const styles = useStyles();
-  const [day, setDay] = useState("");
-  const add = () => {
-    props.set([...new Set([...props.days, day])].sort());
-    setDay("");
-  };
-  return (
-    <>
-      <div className={styles.row}>
-        <Field label="Days without a run, such as holidays" {...problem(props.said)}>
-          <Input type="date" value={day} onChange={(_, data) => setDay(data.value)} />
-        </Field>
-        <Button disabled={!day} onClick={add}>
-          Add the day
-        </Button>
-      </div>
-      {props.days.length > 0 && (
-        <TagGroup
-          className={styles.tags}
-          aria-label="Days without a run"
-          onDismiss={(_, data) => props.set(props.days.filter((one) => one !== data.value))}
-        >
-          {props.days.map((one) => (
-            <Tag key={one} value={one} dismissible dismissIcon={{ "aria-label": `Remove ${one}` }} size="small">
-              {one}
-            </Tag>
-          ))}
-        </TagGroup>
-      )}
+      <DayList
+        label="Days without a run, such as holidays"
+        list="Days without a run"
+        days={draft.holidays}
+        set={(holidays) => change({ holidays })}
+        said={about("holidays")}
+      />
     </>
   );
 }

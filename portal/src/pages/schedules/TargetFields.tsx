@@ -14,8 +14,8 @@ import {
 import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import { useDeferredValue } from "react";
 import { useSession } from "../../session";
+import { DevicePicker } from "../../ui/DevicePicker";
 import { Failure } from "../../ui/Failure";
-import { DevicePicker } from "./DevicePicker";
 import type { Draft, TargetFilter } from "./draft";
 import { filterInWords } from "./words";
 
@@ -37,7 +37,7 @@ export function TargetFields(props: {
         </RadioGroup>
       </Field>
       {draft.by === "devices" ? (
-        <DevicePicker ids={draft.deviceIds} set={(deviceIds) => change({ deviceIds })} />
+        <DevicePicker ids={draft.deviceIds} set={(deviceIds) => change({ deviceIds })} most={1000} />
       ) : (
         <FilterFields draft={draft} change={change} />
       )}

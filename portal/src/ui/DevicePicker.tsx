@@ -2,13 +2,21 @@
 import { Combobox, Field, makeStyles, Option, Tag, TagGroup, Text, tokens } from "@fluentui/react-components";
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { useDeferredValue, useState } from "react";
-import { useSession } from "../../session";
+import { useSession } from "../session";
+import { problem } from "./problem";
 
 const useStyles = makeStyles({ tags: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalXS } });
 /** Of many, only the first are shown by name. */
 const NAMED = 50;
 
-export function DevicePicker({ ids, set }: { ids: readonly string[]; set: (ids: string[]) => void }) {
+export function DevicePicker(props: {
+  ids: readonly string[];
+  set: (ids: string[]) => void;
+  /** How many the API takes. */
+  most: number;
+  error?: string | undefined;
+}) {
+  const { ids, set } = props;
   const styles = useStyles();
   const { api } = useSession();
   const [text, setText] = useState("");
@@ -30,10 +38,12 @@ export function DevicePicker({ ids, set }: { ids: readonly string[]; set: (ids: 
   const more = ids.length - NAMED;
   return (
     <>
-      <Field label="Devices" required hint="Type a part of a name, then choose.">
+      <Field label="Devices" required hint="Type a part of a name, then choose." {...problem(props.error)}>
         <Combobox
           multiselect
           placeholder="Find devices"
+          // What is chosen stands below the text: the browser would go on asking for the text.
+          required={ids.length === 0}
           value={text}
           selectedOptions={[...ids]}
           onChange={(event) => setText(event.target.value)}
@@ -68,7 +78,7 @@ export function DevicePicker({ ids, set }: { ids: readonly string[]; set: (ids: 
       )}
       <Text>
         {ids.length === 1 ? "1 device is chosen" : `${ids.length.toLocaleString()} devices are chosen`}
-        {more > 0 && `, ${more.toLocaleString()} of them not shown`}; at most 1,000.
+        {more > 0 && `, ${more.toLocaleString()} of them not shown`}; at most {props.most.toLocaleString()}.
       </Text>
     </>
   );
