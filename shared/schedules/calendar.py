@@ -75,20 +75,24 @@ class Moment:
 
 
 def parse(time_zone: str, rule: str, start_at: str, holidays: Sequence[date]) -> Calendar:
-    """A calendar out of what was sent.
+    """A calendar out of what was sent, or is stored.
 
-    Raises InvalidInput for a time zone that does not exist, a begin that its clock skips or shows twice, and a rule
-    that is none, runs more often than hourly, or has parts that are not offered.
+    Raises InvalidInput for a time zone that does not exist, a begin that is no time, and a rule that is none, runs more
+    often than hourly, or has parts that are not offered.
     """
     zone = _zone(time_zone)
-    starts = _local_time(start_at, zone)
+    starts = _local_time(start_at)
     parts = _parts(rule)
     until = _until(parts.pop("UNTIL", None))
     return Calendar(zone, starts, parts, until, frozenset(holidays))
 
 
 def check(calendar: Calendar, now: datetime) -> None:
-    """Raises InvalidInput for a begin too far away, and for a calendar that runs no more after `now`, with why."""
+    """Raises InvalidInput, with why, for a begin too far away, skipped or shown twice, and when it runs no more.
+
+    Asked when one is saved only: a state may change its clock after that. `now` is UTC.
+    """
+    _check_begin(calendar.starts, calendar.zone)
     begin = calendar.starts.replace(tzinfo=calendar.zone)
     if begin > now + AHEAD or begin.year < FIRST_YEAR:
         raise _far()
@@ -189,7 +193,7 @@ def _zone(name: str) -> ZoneInfo:
     raise InvalidInput(f"There is no time zone {name}. {hint}", target="timeZone")
 
 
-def _local_time(text: str, zone: ZoneInfo) -> datetime:
+def _local_time(text: str) -> datetime:
     if re.search(r"(Z|[+-]\d{1,2}(:?\d{2})?)$", text[10:], re.IGNORECASE):
         raise InvalidInput("startAt is the local time of timeZone: leave its offset out.", target="startAt")
     try:
@@ -200,6 +204,10 @@ def _local_time(text: str, zone: ZoneInfo) -> datetime:
         raise InvalidInput("startAt is a local time in whole minutes, like 2026-03-02T19:00.", target="startAt")
     if not FIRST_YEAR <= wall.year <= LAST_YEAR:
         raise _far()
+    return wall
+
+
+def _check_begin(wall: datetime, zone: ZoneInfo) -> None:
     day, clock = f"{wall:%Y-%m-%d}", f"{wall:%H:%M}"
     if _skipped(wall, zone):
         jump = _jump(wall, zone).astimezone(zone)
@@ -208,7 +216,6 @@ def _local_time(text: str, zone: ZoneInfo) -> datetime:
     if _repeated(wall, zone):
         said = f"{clock} comes twice on {day} in {zone.key}: the clock is set back."
         raise InvalidInput(f"{said} Begin at another time, or on another day.", target="startAt")
-    return wall
 
 
 def _bad(why: str) -> InvalidInput:

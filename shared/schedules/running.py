@@ -272,4 +272,8 @@ async def give_up(app: App, job: RunSchedule, reason: str) -> None:
         )
     if row.state == "starting":
         await _store(app, schedule, _missed(row, "gaveUp", reason))
-    await _go_on(app, schedule, this, now)
+    if this.cause or schedule.next_due == this.at:
+        await _go_on(app, schedule, this, now)
+    else:
+        # It was changed: what the calendar of now would have had since then was never to be run.
+        await due.forget(app, this)

@@ -101,6 +101,19 @@ async def test_a_missed_run_of_two_thousand_sites_is_told_once_to_each_sink_and_
     assert [[row.event for row in await log_of(estate, sink)] for sink in (*sinks, other)] == [[MISSED]] * 3 + [[]]
 
 
+async def test_work_given_up_on_a_schedule_that_was_changed_meanwhile_misses_nothing_of_the_new_calendar(
+    estate: Estate,
+) -> None:
+    await estate.poll()
+    schedule = await made(estate, estate.machine())
+    await estate.advance(3 * 3600)
+    new = await estate.call("PUT", f"/schedules/{schedule['id']}", json=schedule | {"rule": "FREQ=HOURLY"})
+    at = datetime.fromisoformat(schedule["nextRunAt"])
+    await give_up(estate.app, jobs.RunSchedule(schedule_id=schedule["id"], at=at), "It failed five times.")
+    assert [run["reason"] for run in await runs(estate, schedule)] == ["changed"]
+    assert (await shown(estate, schedule))["nextRunAt"] == new["nextRunAt"]
+
+
 async def test_what_was_missed_in_a_long_outage_is_listed_run_by_run_and_told_at_once(estate: Estate) -> None:
     await estate.webhook()
     machine = estate.machine()

@@ -174,8 +174,14 @@ def test_what_is_no_rule_is_refused_with_why(rule: str, why: str) -> None:
 )
 def test_a_begin_that_is_no_local_time_is_refused_with_why(start: str, why: str) -> None:
     with pytest.raises(InvalidInput, match=why) as caught:
-        made("FREQ=DAILY", start)
+        calendar.check(made("FREQ=DAILY", start), at("2026-01-01T00:00"))
     assert caught.value.target == "startAt"
+
+
+def test_a_begin_that_a_later_change_of_the_clock_made_odd_still_runs() -> None:
+    first, second = calendar.runs(made("FREQ=DAILY", "2026-03-29T02:30"), at("2026-01-01T00:00"), 2)
+    assert (f"{first.local:%d %H:%M}", f"{second.local:%d %H:%M}") == ("29 03:00", "30 02:30")
+    assert calendar.runs(made("FREQ=DAILY", "2026-10-25T02:30"), at("2026-01-01T00:00"), 1)[0].note
 
 
 @pytest.mark.parametrize("start", ["1999-12-31T00:00", "2040-01-01T00:00"])
