@@ -137,7 +137,7 @@ async def list_devices(app: AppDep, caller: Caller, page: PageDep, wanted: Filte
 
 @area.get("/devices/summary", permission=DEVICES_READ)
 async def summarize_devices(app: AppDep, caller: Caller, wanted: FilterDep) -> devices.DeviceSummary:
-    """Counts by status, type and client, and every subscription that cannot be refreshed, with reason and age."""
+    """Counts by status, type, region and client, and each subscription that cannot be refreshed, reason and age."""
     return await devices.summary(app, caller, wanted)
 
 

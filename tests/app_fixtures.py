@@ -104,16 +104,21 @@ async def host(azurite: str, sandbox: Sandbox, control: httpx.AsyncClient, porta
         await running.stop()
 
 
-@pytest_asyncio.fixture
-async def fresh_app(host: Host, control: httpx.AsyncClient) -> Host:
-    """The host with nothing stored, beside the default world."""
+async def emptied(host: Host, control: httpx.AsyncClient) -> Host:
+    """The host with nothing stored, beside a new default world."""
     (await control.post("/reset", json={})).raise_for_status()
     await host.reset()
     return host
 
 
 @pytest_asyncio.fixture
-async def api(host: Host, control: httpx.AsyncClient) -> AsyncIterator[ApiFor]:
+async def fresh_app(host: Host, control: httpx.AsyncClient) -> Host:
+    """The host with nothing stored, beside the default world."""
+    return await emptied(host, control)
+
+
+@contextlib.asynccontextmanager
+async def clients(host: Host, control: httpx.AsyncClient) -> AsyncIterator[ApiFor]:
     """Makes clients of the API (base_url .../api) by a person's name, with her token; without a name, with none."""
     async with contextlib.AsyncExitStack() as stack:
 
@@ -129,11 +134,23 @@ async def api(host: Host, control: httpx.AsyncClient) -> AsyncIterator[ApiFor]:
         yield client
 
 
-@pytest.fixture
-def settle(host: Host) -> Callable[[], Awaitable[None]]:
+@pytest_asyncio.fixture
+async def api(host: Host, control: httpx.AsyncClient) -> AsyncIterator[ApiFor]:
+    """Clients of the API, until the test ends."""
+    async with clients(host, control) as made:
+        yield made
+
+
+def settling(host: Host) -> Callable[..., Awaitable[None]]:
     """A function that waits until the host runs nothing and no queue has a visible message."""
 
     async def wait(seconds: float = 30, *, delayed: bool = False) -> None:
         assert await host.settle(seconds, delayed=delayed), "work was still going on"
 
     return wait
+
+
+@pytest.fixture
+def settle(host: Host) -> Callable[..., Awaitable[None]]:
+    """Waits until nothing is going on."""
+    return settling(host)

@@ -243,6 +243,13 @@ class TypeCount(TypedDict):
     count: int
 
 
+class RegionCount(TypedDict):
+    """How many devices are in a region."""
+
+    region: str
+    count: int
+
+
 class ClientCount(TypedDict):
     """How many devices a client has."""
 
@@ -270,6 +277,7 @@ class DeviceSummary(TypedDict):
     total: int
     byStatus: StatusCounts
     byType: list[TypeCount]
+    byRegion: list[RegionCount]
     byClient: list[ClientCount]
     lastRefreshed: datetime | None
     failing: list[FailingSubscription]
@@ -286,10 +294,11 @@ def _status_counts(counts: Counter[Status]) -> StatusCounts:
 
 
 async def summary(app: App, caller: Principal, wanted: Filter) -> DeviceSummary:
-    """Counts of the matches by status, type and client, and what cannot be refreshed, with reason and age."""
+    """Counts of the matches by status, type, region and client, and what cannot be refreshed, with reason and age."""
     found = await find_all(app, caller, wanted)
     by_status = Counter(row.entry.status for row in found.rows)
     by_type = Counter(row.entry.type for row in found.rows)
+    by_region = Counter(row.entry.region for row in found.rows if row.entry.region)
     by_client: dict[str, Counter[Status]] = {}
     for row in found.rows:
         by_client.setdefault(_site(row.place)[1], Counter())[row.entry.status] += 1
@@ -297,6 +306,7 @@ async def summary(app: App, caller: Principal, wanted: Filter) -> DeviceSummary:
         "total": len(found.rows),
         "byStatus": _status_counts(by_status),
         "byType": [{"type": t, "typeName": type_name(t), "count": n} for t, n in by_type.most_common()],
+        "byRegion": [{"region": region, "count": by_region[region]} for region in sorted(by_region)],
         "byClient": [
             {"clientName": client, "count": counts.total(), "byStatus": _status_counts(counts)}
             for client, counts in sorted(by_client.items())

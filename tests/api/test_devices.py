@@ -7,6 +7,7 @@ import contextlib
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -200,6 +201,8 @@ async def test_the_summary_counts_what_the_list_shows(clients: Clients) -> None:
         assert count == sum(d["status"] == status for d in everything)
     assert {t["type"]: t["count"] for t in summary["byType"]}[VM] == sum(d["type"] == VM for d in everything)
     assert [c["clientName"] for c in summary["byClient"]] == ["Contoso", "Fabrikam"]
+    regions = Counter(d["region"] for d in everything)
+    assert summary["byRegion"] == [{"region": name, "count": regions[name]} for name in sorted(regions)]
     assert summary["failing"] == []
 
 

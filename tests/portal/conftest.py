@@ -11,18 +11,21 @@ import httpx
 import pytest
 import pytest_asyncio
 import uvicorn
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from sandbox.host import Host
 from sandbox.server import Sandbox
 from sandbox.static_web_apps import application
 from tests import estate as made
-from tests.app_fixtures import ROOT, ApiFor
+from tests.app_fixtures import ROOT, ApiFor, clients, emptied, settling
 from tests.estate import Estate, Settle
 from tests.portal.driver import Portal
 
 BUILT = ROOT / "portal" / "dist"
 CHROMIUM = shutil.which("chromium")
+PATIENCE = 15_000
+"""Milliseconds that a page may take to say what is expected: a busy machine is slow, and not wrong."""
+expect.set_options(timeout=PATIENCE)
 QUIET = [
     "--no-sandbox",
     "--disable-background-networking",
@@ -71,7 +74,19 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture
 async def estate(fresh_app: Host, sandbox: Sandbox, control: httpx.AsyncClient, api: ApiFor, settle: Settle) -> Estate:
     """Contoso and Fabrikam, synced, mapped and polled."""
-    built = await made.build(fresh_app, sandbox, control, api, settle)
+    return await polled(await made.build(fresh_app, sandbox, control, api, settle))
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def standing(host: Host, sandbox: Sandbox, control: httpx.AsyncClient) -> AsyncIterator[Estate]:
+    """The same, for all the tests of a module: each leaves to the others what they look at."""
+    async with clients(host, control) as api:
+        fresh = await emptied(host, control)
+        yield await polled(await made.build(fresh, sandbox, control, api, settling(host)))
+
+
+async def polled(built: Estate) -> Estate:
+    """The estate with its devices read."""
     for client in ("Contoso", "Fabrikam"):
         await built.poll(client)
     return built

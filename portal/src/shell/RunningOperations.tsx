@@ -38,12 +38,12 @@ export function RunningOperations() {
   });
   const count = running.data ?? 0;
   if (count === 0) return null;
-  const text = count === 1 ? "1 operation is unfinished" : `${count.toLocaleString()} operations are unfinished`;
+  // Begins with what is seen, so that whoever speaks to the browser can name it by that.
+  const text = `${count.toLocaleString()} unfinished ${count === 1 ? "operation" : "operations"}`;
   return (
     <Link className={styles.link} to="/operations?status=running&status=notStarted" aria-label={text}>
       <ArrowSyncCircleRegular className={styles.icon} aria-hidden />
-      {count.toLocaleString()}
-      <span className={styles.words}>unfinished</span>
+      {count.toLocaleString()} <span className={styles.words}>unfinished</span>
     </Link>
   );
 }

@@ -158,10 +158,11 @@ function DateFilter({ filter, state }: { filter: Dates; state: TableState }) {
   const styles = useStyles();
   const [from, to] = [state.filters[filter.from]?.[0], filter.to ? state.filters[filter.to]?.[0] : undefined];
   const period = periodLabel(from) ? from : undefined;
-  const set = (since?: string, until?: string) => {
-    state.setFilter(filter.from, since ? [since] : []);
-    if (filter.to) state.setFilter(filter.to, until ? [until] : []);
-  };
+  const set = (since?: string, until?: string) =>
+    state.setFilters({
+      [filter.from]: since ? [since] : [],
+      ...(filter.to && { [filter.to]: until ? [until] : [] }),
+    });
   return (
     <Popover trapFocus positioning="below-start">
       <PopoverTrigger disableButtonEnhancement>

@@ -102,6 +102,7 @@ export default function Grid<Row>(props: GridProps<Row>) {
       {...(selection !== undefined && { rowSelection: SELECTION, selectionColumnDef: SELECTION_COLUMN })}
       suppressCellFocus={false}
       suppressMovableColumns={false}
+      maintainColumnOrder
       suppressDragLeaveHidesColumns
       enableCellTextSelection
       ensureDomOrder
@@ -126,7 +127,9 @@ export default function Grid<Row>(props: GridProps<Row>) {
         });
         props.onSelect(ids, onPage);
       }}
-      onColumnMoved={({ finished, api }) => finished && onLayout(layoutOf(api.getColumnState()))}
+      onColumnMoved={({ finished, source, api }) => {
+        if (finished && source === "uiColumnMoved") onLayout(layoutOf(api.getColumnState()));
+      }}
       onColumnResized={({ finished, source, api }) => {
         if (finished && source === "uiColumnResized") onLayout(layoutOf(api.getColumnState()));
       }}
@@ -155,9 +158,10 @@ function definitionsOf<Row>(
     sort: sort?.column === column.id ? (sort.descending ? "desc" : "asc") : null,
     // The rows come sorted from the API.
     comparator: () => 0,
-    width: column.width ?? 150,
+    // Only at first: what the person made of it stays when the definitions change, as with each sort.
+    initialWidth: column.width ?? 150,
     minWidth: 80,
-    ...(column.grow && { flex: 1, minWidth: column.width ?? 150 }),
+    ...(column.grow && { initialFlex: 1, minWidth: column.width ?? 150 }),
     pinned: index === 0 && WIDE ? "left" : null,
     hide: column.hidden ?? false,
     ...(column.numeric && { type: "rightAligned", cellStyle: { fontVariantNumeric: "tabular-nums" } }),

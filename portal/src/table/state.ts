@@ -17,6 +17,8 @@ export interface TableState {
   /** Opaque positions of the pages before this one, and of this one; the first page has none. */
   trail: readonly string[];
   setFilter: (param: string, values: readonly string[]) => void;
+  /** Several at once: of two changes of the address one after the other, the second would undo the first. */
+  setFilters: (wanted: Filters) => void;
   reset: () => void;
   setSort: (sort: Sort | undefined) => void;
   setSize: (size: number) => void;
@@ -77,21 +79,25 @@ export function useTableState(
     [setQuery],
   );
   useKept(name, keep, known as Filters, change);
+  const setFilters = useCallback(
+    (wanted: Filters) =>
+      change((next) => {
+        for (const [param, values] of Object.entries(wanted)) {
+          next.delete(param);
+          for (const value of values) if (value) next.append(param, value);
+          if (!next.has(param) && usually[param]) next.set(param, "");
+        }
+      }),
+    [change, usually],
+  );
   return {
     filters: known,
     narrowed: params.some((one) => query.has(one)),
     sort,
     size,
     trail,
-    setFilter: useCallback(
-      (param, values) =>
-        change((next) => {
-          next.delete(param);
-          for (const value of values) if (value) next.append(param, value);
-          if (!next.has(param) && usually[param]) next.set(param, "");
-        }),
-      [change, usually],
-    ),
+    setFilter: useCallback((param, values) => setFilters({ [param]: values }), [setFilters]),
+    setFilters,
     reset: useCallback(() => change((next) => params.forEach((one) => void next.delete(one))), [change, params]),
     setSort: useCallback(
       (wanted) =>

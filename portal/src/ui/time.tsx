@@ -70,9 +70,11 @@ export function useNow(): number {
 
 /** A moment as the distance from now, in full on hover and for screen readers. `value` is RFC 3339. */
 export function Time({ value, none = "never" }: { value: string | null | undefined; none?: string }) {
-  const now = Math.max(useNow(), Date.now() - TICK);
+  const ticked = Math.max(useNow(), Date.now() - TICK);
   if (!value) return <span>{none}</span>;
   const moment = new Date(value);
+  // What happened since the last tick is past: "now", not "in 5 seconds".
+  const now = Math.max(ticked, Math.min(moment.getTime(), Date.now()));
   return (
     <Tooltip content={absolute(moment)} relationship="description">
       <time dateTime={value}>{relative(moment, now)}</time>

@@ -34,7 +34,8 @@ export type Target =
   | { kind: "some"; ids: readonly string[] }
   | { kind: "matching"; filters: Filters; count: number };
 
-export function ActDialog({ verb, target, close }: { verb: Verb; target: Target; close: () => void }) {
+export function ActDialog(props: { verb: Verb; target: Target; close: () => void }) {
+  const { verb, target } = props;
   const styles = useStyles();
   const { api } = useSession();
   const queries = useQueryClient();
@@ -76,6 +77,11 @@ export function ActDialog({ verb, target, close }: { verb: Verb; target: Target;
     onError: () => setKey(newKey()),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["list"] }),
   });
+  const close = () => {
+    // What the page behind it shows of the devices is from before the action.
+    if (!act.isIdle) void queries.invalidateQueries();
+    props.close();
+  };
   const label = offer?.label ?? VERB_NAMES[verb];
   const title = `${label} ${nounOf(target)}`;
   const needed = offer?.available ? offer.instances : undefined;

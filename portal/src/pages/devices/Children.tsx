@@ -60,10 +60,7 @@ export function Children({ id, name }: { id: string; name: string }) {
         <ActDialog
           verb={asked.verb}
           target={{ kind: "one", id, name, child: asked.child }}
-          close={() => {
-            setAsked(undefined);
-            void children.refetch();
-          }}
+          close={() => setAsked(undefined)}
         />
       )}
     </section>

@@ -145,16 +145,7 @@ function Actions({ id, name }: { id: string; name: string }) {
           </Tooltip>
         );
       })}
-      {asked && (
-        <ActDialog
-          verb={asked}
-          target={{ kind: "one", id, name }}
-          close={() => {
-            setAsked(undefined);
-            void offers.refetch();
-          }}
-        />
-      )}
+      {asked && <ActDialog verb={asked} target={{ kind: "one", id, name }} close={() => setAsked(undefined)} />}
     </div>
   );
 }

@@ -4,11 +4,12 @@ import { useQueryClient } from "@tanstack/react-query";
 import { useCallback, useMemo, useState } from "react";
 import { useSession } from "../../session";
 import type { Column, Filter, RowAction, RowOf, Selection } from "../../table/model";
-import type { Loaded } from "../../table/rows";
+import { type Loaded, readAll } from "../../table/rows";
 import type { TableState } from "../../table/state";
 import { Table } from "../../table/Table";
 import { AppLink } from "../../ui/AppLink";
 import { PageFrame } from "../../ui/PageFrame";
+import { siteOptions } from "../../ui/sites";
 import { Health, healthName, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog, type Target } from "./ActDialog";
@@ -106,6 +107,23 @@ export default function DevicesPage() {
           ((await summary())?.byClient ?? []).map((one) => ({
             value: one.clientName,
             label: one.clientName,
+            count: one.count,
+          })),
+      },
+      {
+        kind: "values",
+        param: "siteId",
+        label: "Site",
+        options: async () => siteOptions(await readAll(api, "/api/sites", {})),
+      },
+      {
+        kind: "values",
+        param: "region",
+        label: "Region",
+        options: async () =>
+          ((await summary())?.byRegion ?? []).map((one) => ({
+            value: one.region,
+            label: one.region,
             count: one.count,
           })),
       },
