@@ -18,7 +18,7 @@ class Hidden:
     """The messages that were sent with a delay, each with the application's time at which it is due."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self._messages: list[tuple[datetime, QueueClient, QueueMessage]] = []
+        self._messages: list[tuple[datetime, str, QueueMessage]] = []
         send, advance = QueueClient.send_message, Host.advance
 
         async def sent(
@@ -27,7 +27,7 @@ class Hidden:
             message = await send(client, content, visibility_timeout=visibility_timeout, **options)
             if visibility_timeout:
                 due = composition.current().clock.now() + timedelta(seconds=visibility_timeout)
-                self._messages.append((due, client, message))
+                self._messages.append((due, str(client.queue_name), message))
             return message
 
         async def advanced(host: Host, seconds: float) -> dict[str, Any]:
@@ -40,12 +40,13 @@ class Hidden:
 
     async def _show(self) -> None:
         """Show those that are due. One that is gone, or was fetched in between, needs it no longer."""
-        now = composition.current().clock.now()
+        app = composition.current()
+        now = app.clock.now()
         due = [row for row in self._messages if row[0] <= now]
         self._messages = [row for row in self._messages if row[0] > now]
-        for _, client, message in due:
+        for _, queue, message in due:
             try:
-                await client.update_message(message.id, message.pop_receipt, visibility_timeout=0)
+                await app.queues._client(queue).update_message(message.id, message.pop_receipt, visibility_timeout=0)
             except HttpResponseError as error:
                 if error.status_code not in (400, 404):
                     raise
