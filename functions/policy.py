@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Request, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 
 from functions.paging import Page, PageDep
 from functions.routing import AppDep, Area, Caller, check_if_match, request_id
@@ -46,7 +46,7 @@ class PolicyVersion(Policy):
     version: int
     changed_at: datetime | None = None
     changed_by: str | None = None
-    unreadable: bool = False
+    unreadable: StrictBool = False
     unreadable_version: int | None = None
     before: Policy | None = None
     reason: str | None = None

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Annotated, Any, Self
 
 from fastapi import Path, Request, Response
-from pydantic import AwareDatetime, Field, StringConstraints, model_validator
+from pydantic import AwareDatetime, Field, StrictBool, StringConstraints, model_validator
 
 from functions.devices import MAX_VALUES, FilterBody
 from functions.paging import Page, PageDep
@@ -82,7 +82,7 @@ class ScheduleBody(Acting):
         default_factory=list
     )
     target: TargetBody
-    enabled: bool = True
+    enabled: StrictBool = True
     confirm: Annotated[bool, Field(description="For actions that ask for it.")] = False
     id: ReadOnly = None
     site_ids: ReadOnly = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import Path, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, StrictBool
 from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
@@ -46,7 +46,7 @@ class SinkBody(Acting):
         list[EventType] | None,
         Field(min_length=1, max_length=MAX_EVENTS, description="Types it is told of. None: all that its kind takes."),
     ] = None
-    enabled: bool = True
+    enabled: StrictBool = True
     id: ReadOnly = None
     subscription: ReadOnly = None
     delivery: ReadOnly = None

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from shared import audit, capabilities, connections, progress, tenants
+from shared import audit, capabilities, connections, devices, progress, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
 from shared.capabilities import VERBS, Answer, Capability, requests
@@ -63,8 +63,26 @@ class _Sight:
     """Of the rights that were asked for, those that we lack."""
 
 
+async def _nearest(app: App, found: Shown, child: str) -> tuple[Shown, str]:
+    """The device that a child of a device is, or lies under most closely, and its path below that one.
+
+    Some resources are both a device and a child of one: asked for in either way they are the same, and busy with the
+    same operation. Raises InvalidInput for what is no child.
+    """
+    parts = child.split("/") if child else []
+    if parts:
+        locate(found.device.type, found.device.resource_id, child)
+    for length in range(len(parts), 0, -2):
+        resource_id = "/".join([found.device.resource_id, *parts[:length]])
+        own = await devices.find(app, devices.device_id(found.device.subscription_id, resource_id))
+        if own is not None:
+            return own, "/".join(parts[length:])
+    return found, child
+
+
 async def answers(app: App, found: Shown, child: str = "") -> list[Answer]:
     """All five verbs for a device, or a child of it, as it is now. Raises InvalidInput for what is no child."""
+    found, child = await _nearest(app, found, child)
     device = found.device
     sight = await _look(app, found, child, VERBS)
     denied = no_access(found.place) if found.place.subscription.access == "none" else ""
@@ -99,6 +117,7 @@ async def start(
     state or our rights in Azure do not allow it, another operation runs on the device, or `confirm` is missing, and
     InvalidInput when instances or child do not fit.
     """
+    found, child = await _nearest(app, found, child)
     row, sight = await _allowed(app, found, verb, confirm=confirm, instances=instances, child=child)
     asked = Asked(caller.id, caller.name, reason, ticket_number, request_id)
     guard = await _guard(app, found.device.id)

@@ -11,7 +11,7 @@ from sandbox.power import estate as everything
 from sandbox.power import table
 from sandbox.world import Resource
 from shared.operations import pauses
-from shared.operations.records import GUARDS
+from shared.operations.records import GUARDS, Guard
 from tests.api.test_operations import act, ended, offered
 from tests.estate import Estate
 
@@ -200,6 +200,23 @@ async def test_what_lies_under_a_device_is_read_live_and_acted_upon_by_its_path(
     assert cluster.properties["powerState"]["code"] == "Running"
     again = await act(estate, cluster, "stop", 409, confirm=True, child=row["child"])
     assert again["error"]["code"] == "actionNotAvailable"
+
+
+async def test_what_is_a_device_and_a_child_of_one_is_not_acted_on_twice_at_once(estate: Estate) -> None:
+    slot = await added(estate, "Microsoft.Web/sites/slots")
+    [site] = [row for row in estate.cloud().resources.values() if slot.id.lower().startswith(f"{row.id.lower()}/")]
+    await estate.poll()
+    child = slot.id[len(site.id) + 1 :]
+    holder = Guard(device_id=estate.device_id(slot), at=estate.app.clock.now())
+    await estate.app.tables.insert(GUARDS, holder)
+    assert (await act(estate, slot, "restart", 409))["error"]["code"] == "operationRunning"
+    assert (await act(estate, site, "restart", 409, child=child))["error"]["code"] == "operationRunning"
+    rows = await estate.listed(f"/devices/{estate.device_id(site)}/actions", child=child)
+    assert not any(row["available"] for row in rows)
+    await estate.app.tables.delete(GUARDS, holder)
+    done = await ended(estate, await act(estate, site, "restart", child=child))
+    assert (done["status"], done["resource"]) == ("succeeded", estate.device_id(slot))
+    assert len(sent(estate, slot)) == 1
 
 
 async def test_what_is_no_child_is_refused(estate: Estate) -> None:
