@@ -60,6 +60,8 @@ class Portal:
 
     async def sign_in(self, page: Page, person: str) -> None:
         """Press a person's button on the sign-in page, and come back."""
+        # The portal's own menu of who is signed in is a button with that name as well.
+        await expect(page.get_by_role("heading", name="Pick an account")).to_be_visible()
         await page.get_by_role("button", name=person).click()
         await page.wait_for_url(f"{self.site}/**")
         await expect(page.get_by_role("main")).to_be_visible()

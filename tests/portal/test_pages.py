@@ -169,7 +169,7 @@ async def test_a_sign_in_that_has_expired_comes_back_to_every_page(
         await page.goto("about:blank")
         await page.route(API, expired)
         await page.goto(f"{portal.site}{path}{ASKING.get(path, '')}", wait_until="commit")
-        await expect(page.get_by_role("button", name="alice")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Pick an account")).to_be_visible()
         await page.unroute_all()
         await portal.sign_in(page, "alice")
         await expect(page).to_have_url(re.compile(re.escape(path)))
