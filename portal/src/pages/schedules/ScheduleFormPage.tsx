@@ -12,7 +12,7 @@ import {
   Text,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { newKey } from "../../api/client";
@@ -23,6 +23,7 @@ import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { problem } from "../../ui/problem";
 import { useToasts } from "../../ui/toasts";
+import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { VERB_NAMES, VERBS, type Verb } from "../devices/actions";
 import { CalendarFields } from "./CalendarFields";
@@ -69,7 +70,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
   const [why, setWhy] = useState(NO_REASON);
   const [key, setKey] = useState(newKey);
   const change = (part: Partial<Draft>) => setDraft((now) => ({ ...now, ...part }));
-  const save = useMutation({
+  const save = useOnce({
     mutationFn: async () => {
       const body = { ...bodyOf(draft), ...given(why) };
       if (before === undefined) {

@@ -12,7 +12,7 @@ import {
   Subtitle2,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { newKey } from "../../api/client";
@@ -23,6 +23,7 @@ import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { SchemaForm } from "../../ui/SchemaForm";
 import { useToasts } from "../../ui/toasts";
+import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { bodyOf, type Kind, replaceSink, type Sink, type SinkBody, useKinds, useSink } from "./data";
 import { describe, useSources } from "./settings";
@@ -66,7 +67,7 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
   const [key, setKey] = useState(newKey);
   const kind = kinds.find((one) => one.kind === body.kind);
   const source = useSources(sink?.id, body.kind);
-  const save = useMutation({
+  const save = useOnce({
     mutationFn: async () => {
       const wanted = { ...body, ...given(why) };
       if (sink) return replaceSink(api, sink.id, wanted, etag);
