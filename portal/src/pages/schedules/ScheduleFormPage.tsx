@@ -23,6 +23,7 @@ import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { problem } from "../../ui/problem";
 import { useToasts } from "../../ui/toasts";
+import { LEAVING, Unsaved } from "../../ui/Unsaved";
 import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { VERB_NAMES, VERBS, type Verb } from "../devices/actions";
@@ -85,7 +86,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
     onSuccess: (saved) => {
       void queries.invalidateQueries();
       toasts.done(`Saved: ${draft.name}`);
-      void navigate(`/schedules/${saved?.id}`);
+      void navigate(`/schedules/${saved?.id}`, LEAVING);
     },
   });
   const error = save.error instanceof ApiError ? save.error : undefined;
@@ -94,6 +95,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
   const back = before ? `/schedules/${before.id}` : "/schedules";
   return (
     <PageFrame title={before ? `Edit ${before.name}` : "New schedule"}>
+      <Unsaved draft={draft} />
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -152,7 +154,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
             <Button appearance="primary" type="submit" disabled={save.isPending || missing !== undefined}>
               {before ? "Save" : "Make the schedule"}
             </Button>
-            <Button onClick={() => void navigate(back)}>Cancel</Button>
+            <Button onClick={() => void navigate(back, LEAVING)}>Cancel</Button>
             {missing && <Text>{missing}</Text>}
           </div>
         </Part>
