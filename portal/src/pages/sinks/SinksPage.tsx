@@ -23,7 +23,7 @@ const NOBODY_IS_TOLD = {
 /** Who sees some sites only does not see the sinks of every site: there may be such. */
 const NONE_SEEN = {
   title: "No sink is for your sites alone",
-  text: "Those that are also told of other sites, and those of every site, are shown only to people who see all of theirs.",
+  text: "A sink that is told of other sites too is shown only to people who see all of those.",
 };
 
 export default function SinksPage() {

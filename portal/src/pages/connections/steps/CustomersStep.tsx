@@ -72,7 +72,12 @@ export function CustomersStep({ connection }: { connection: Connection }) {
       {refresh.error && <Failure error={refresh.error} retry={() => refresh.mutate(newKey())} />}
       {tenants.error && <Failure error={tenants.error} retry={() => void tenants.refetch()} />}
       {task.id && <Task id={task.id} names={{ ...names, ...task.names }} clear={task.clear} />}
-      <TenantsTable name="wizard" connectionId={connection.id} busy={task.running || pending > 0} begun={begin} />
+      <TenantsTable
+        name="wizard"
+        connectionId={connection.id}
+        busy={refresh.isPending || task.running || pending > 0}
+        begun={begin}
+      />
     </StepFrame>
   );
 }
