@@ -91,15 +91,12 @@ async def _count(app: App, sink: Sink) -> None:
     rate, wait = tries.rate.begun(app.clock.now(), PER_MINUTE, BURST)
     if wait:
         seconds = math.ceil(wait.total_seconds())
-        raise TooManyRequests(
-            f"{sink.name} was tried too often. Try it again in {seconds} seconds.", retry_after=seconds
-        )
+        raise TooManyRequests(f"{sink.name} was tested too often.", retry_after=seconds)
     counted = tries.changed(rate=rate)
     try:
         await (app.tables.put(TRIES, counted) if tries.etag else app.tables.insert(TRIES, counted))
     except (Conflict, PreconditionFailed):
-        said = f"{sink.name} is being tried by somebody else. Try it again in a second."
-        raise TooManyRequests(said, retry_after=1) from None
+        raise TooManyRequests(f"A test of {sink.name} is running already.", retry_after=1) from None
 
 
 async def choices(app: App, caller: Principal, sink: Sink, name: str, search: str) -> list[SinkChoice]:

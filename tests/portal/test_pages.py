@@ -187,3 +187,20 @@ async def test_a_sign_in_that_cannot_be_reached_is_told_and_tried_again(
     await page.get_by_role("button", name="Try again").click()
     await portal.sign_in(page, "alice")
     await expect(page).to_have_url(re.compile("/devices"))
+
+
+async def test_a_double_click_sends_once_and_the_made_secret_is_shown(
+    portal: Portal, paths: tuple[str, ...], standing: Estate
+) -> None:
+    assert paths
+    receiver = (await standing.control.get("/world")).json()["receivers"]["webhook"]
+    page = await portal.open("/setup/sinks/new")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    await page.get_by_role("radio", name="Webhook (").check()
+    await page.get_by_role("textbox", name="Name").fill("Pressed twice")
+    await page.get_by_role("textbox", name="URL").fill(receiver["url"])
+    await page.get_by_role("button", name="Add", exact=True).dblclick()
+    await expect(page.get_by_role("heading", name="Its signing secret")).to_be_visible()
+    await expect(page.locator("code")).not_to_be_empty()
+    assert sent == [f"{standing.host.url}/api/sinks"]

@@ -34,10 +34,14 @@ export class ApiError extends Error {
     if (this.status === 404) return "It may have been removed, or is in a site that you do not see.";
     if (this.status === 409) return "Read it again, then decide.";
     if (this.status === 412) return "Somebody else changed it. Read it again, then repeat your change.";
-    if (this.status === 429) return `Wait ${this.retryAfter ?? 30} seconds, then try again.`;
+    if (this.status === 429) return `Wait ${seconds(this.retryAfter ?? 30)}, then try again.`;
     if (this.status >= 500) return "Try again; if it stays, give your administrator the request id.";
     return "";
   }
+}
+
+function seconds(count: number): string {
+  return count === 1 ? "1 second" : `${count} seconds`;
 }
 
 export interface ErrorDetail {

@@ -10,11 +10,12 @@ import {
   makeStyles,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { newKey } from "../api/client";
 import { Failure } from "./Failure";
 import { useToasts } from "./toasts";
+import { useOnce } from "./useOnce";
 import { given, NO_REASON, Why } from "./Why";
 
 const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
@@ -46,7 +47,7 @@ export function Ask(props: {
   const toasts = useToasts();
   const [why, setWhy] = useState(NO_REASON);
   const [key, setKey] = useState(newKey);
-  const deed = useMutation({
+  const deed = useOnce({
     mutationFn: () => props.run({ why: given(why), key }),
     // What is changed after an error is another request.
     onError: () => setKey(newKey()),

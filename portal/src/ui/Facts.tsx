@@ -9,9 +9,13 @@ const useStyles = makeStyles({
     rowGap: tokens.spacingVerticalS,
     margin: 0,
   },
-  wide: { gridTemplateColumns: "minmax(10rem, 17rem) minmax(0, 1fr)" },
+  wide: {
+    gridTemplateColumns: "minmax(10rem, 17rem) minmax(0, 1fr)",
+    "@media (max-width: 600px)": { gridTemplateColumns: "minmax(0, 1fr)", rowGap: tokens.spacingVerticalXXS },
+  },
   name: { color: tokens.colorNeutralForeground3 },
   value: { margin: 0, overflowWrap: "anywhere" },
+  below: { "@media (max-width: 600px)": { marginBottom: tokens.spacingVerticalS } },
 });
 
 /** Names with what they are; what is empty is left out. `wide`: the names are long. */
@@ -23,7 +27,7 @@ export function Facts(props: { rows: readonly (readonly [string, ReactNode])[]; 
         value === undefined || value === null || value === "" || value === false ? null : (
           <div key={name} style={{ display: "contents" }}>
             <dt className={styles.name}>{name}</dt>
-            <dd className={styles.value}>{value}</dd>
+            <dd className={mergeClasses(styles.value, props.wide && styles.below)}>{value}</dd>
           </div>
         ),
       )}

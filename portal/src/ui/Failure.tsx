@@ -7,7 +7,9 @@ import {
   makeStyles,
   tokens,
 } from "@fluentui/react-components";
+import { useInRouterContext, useLocation } from "react-router";
 import { ApiError } from "../api/errors";
+import { AppLink } from "./AppLink";
 
 const useStyles = makeStyles({
   whole: { maxWidth: "48rem", margin: "15vh auto 0", padding: tokens.spacingHorizontalL },
@@ -19,12 +21,14 @@ const useStyles = makeStyles({
 export function Failure({ error, retry, whole = false }: { error: Error; retry?: () => void; whole?: boolean }) {
   const styles = useStyles();
   const known = error instanceof ApiError ? error : undefined;
+  const onPage = useInRouterContext();
   return (
     <div className={whole ? styles.whole : undefined} role="alert">
       <MessageBar intent="error" layout="multiline">
         <MessageBarBody>
           <MessageBarTitle>{error.message}</MessageBarTitle>
           {known?.wayOn}
+          {onPage && retry && known?.status === 404 && <ToTheList />}
           {known && known.details.length > 0 && (
             <ul className={styles.list}>
               {known.details.slice(0, 10).map((detail) => (
@@ -44,5 +48,20 @@ export function Failure({ error, retry, whole = false }: { error: Error; retry?:
         )}
       </MessageBar>
     </div>
+  );
+}
+
+/** From the page of one thing to the list that it is missing from. */
+function ToTheList() {
+  const { pathname } = useLocation();
+  const list = pathname.match(/^\/(setup\/)?[^/]+/)?.[0];
+  if (!list || list === pathname) return null;
+  return (
+    <>
+      {" "}
+      <AppLink to={list} inText>
+        Go to the list
+      </AppLink>
+    </>
   );
 }

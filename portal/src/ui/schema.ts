@@ -46,10 +46,10 @@ export function isSecret(schema: Schema): boolean {
   return schema.writeOnly === true || schema.format === "password";
 }
 
-/** What a field is called: its title, or its name in words where the title is only the name again. */
+/** What a field is called: its title, or its name in words where the title is only the name again. "URL" is a title. */
 export function labelOf(name: string, schema: Schema): string {
   const { title } = schema;
-  if (title && title.toLowerCase() !== name.toLowerCase()) return title;
+  if (title && (title.toLowerCase() !== name.toLowerCase() || title === title.toUpperCase())) return title;
   const words = name.replace(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }

@@ -1,4 +1,4 @@
-/** What people can do about an alert, and why not. */
+/** What people can do about an alert, and why not; to take back or end is offered where there is something to. */
 import {
   AlertOffRegular,
   AlertSnoozeRegular,
@@ -43,14 +43,9 @@ export function useDeeds() {
       const snoozed = alert.snooze !== undefined;
       return [
         deed("acknowledge", acknowledged ? "Acknowledge again" : "Acknowledge", <PersonAvailableRegular />, untold),
-        deed(
-          "takeBack",
-          "Take back",
-          <PersonProhibitedRegular />,
-          untold ?? (acknowledged ? undefined : "Nobody has acknowledged it."),
-        ),
+        ...(acknowledged ? [deed("takeBack", "Take back", <PersonProhibitedRegular />, untold)] : []),
         deed("snooze", snoozed ? "Change the snooze" : "Snooze", <AlertSnoozeRegular />, over),
-        deed("wake", "End snooze", <AlertOffRegular />, over ?? (snoozed ? undefined : "It is not snoozed.")),
+        ...(snoozed ? [deed("wake", "End snooze", <AlertOffRegular />, over)] : []),
         deed(
           "redeliver",
           "Redeliver",

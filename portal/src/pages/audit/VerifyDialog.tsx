@@ -13,12 +13,12 @@ import {
   makeStyles,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { useSession } from "../../session";
 import { Facts } from "../../ui/Facts";
 import { Failure } from "../../ui/Failure";
 import { Mark } from "../../ui/status";
+import { useOnce } from "../../ui/useOnce";
 
 const useStyles = makeStyles({
   content: { display: "grid", gap: tokens.spacingVerticalM },
@@ -30,7 +30,7 @@ export function VerifyDialog({ close }: { close: () => void }) {
   const styles = useStyles();
   const { api } = useSession();
   const [day, setDay] = useState(() => new Date().toISOString().slice(0, 10));
-  const verify = useMutation({
+  const verify = useOnce({
     mutationFn: async () => (await api.GET("/api/audit/verify", { params: { query: { day } } })).data,
   });
   const { data } = verify;

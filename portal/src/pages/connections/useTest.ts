@@ -1,7 +1,8 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { newKey } from "../../api/client";
 import type { components } from "../../api/schema";
 import { useSession } from "../../session";
+import { useOnce } from "../../ui/useOnce";
 
 type Report = components["schemas"]["CheckReport"];
 
@@ -11,7 +12,7 @@ export function useTest(connectionId: string) {
   const queries = useQueryClient();
   const key = ["report", connectionId];
   const report = useQuery<Report>({ queryKey: key, enabled: false, gcTime: Number.POSITIVE_INFINITY });
-  const test = useMutation({
+  const test = useOnce({
     mutationFn: async () => {
       const { data } = await api.POST("/api/connections/{connection_id}/test", {
         params: { path: { connection_id: connectionId } },

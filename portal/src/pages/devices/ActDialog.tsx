@@ -13,7 +13,7 @@ import {
   makeStyles,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { newKey } from "../../api/client";
 import { ApiError } from "../../api/errors";
@@ -22,6 +22,7 @@ import type { Filters } from "../../table/model";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { type Operation, OperationProgress } from "../../ui/OperationProgress";
+import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { VERB_NAMES, type Verb } from "./actions";
 import { Instances } from "./Instances";
@@ -56,7 +57,7 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
     gcTime: 0,
   });
   const offer = offers.data?.value.find((each) => each.action === verb);
-  const act = useMutation({
+  const act = useOnce({
     mutationFn: async () => {
       const body = { ...given(why), ...(confirmed && { confirm: true }) };
       const header = { "Idempotency-Key": key };

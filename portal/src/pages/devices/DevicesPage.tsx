@@ -193,7 +193,22 @@ export default function DevicesPage() {
         onLoaded={onLoaded}
         empty={{
           title: "There are no devices yet",
-          text: "Devices come from the Azure subscriptions of the tenants that your sites stand for. An administrator maps them under Setup.",
+          text: (
+            <>
+              Devices come from the Azure subscriptions of the tenants that your sites stand for.{" "}
+              {can("Integration.Admin") ? (
+                <>
+                  Map them under{" "}
+                  <AppLink to="/setup/sites" inText>
+                    Setup, Sites
+                  </AppLink>
+                  .
+                </>
+              ) : (
+                "An administrator maps them under Setup, and grants you sites."
+              )}
+            </>
+          ),
         }}
       />
       {asked && <ActDialog verb={asked.verb} target={asked.target} close={() => setAsked(undefined)} />}

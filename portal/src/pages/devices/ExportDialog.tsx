@@ -11,20 +11,20 @@ import {
   Text,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { download } from "../../api/client";
 import { useSession } from "../../session";
 import type { Filters } from "../../table/model";
 import { Failure } from "../../ui/Failure";
 import { type Operation, OperationProgress, useOperation } from "../../ui/OperationProgress";
+import { useOnce } from "../../ui/useOnce";
 
 const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
 
 export function ExportDialog({ filters, close }: { filters: Filters; close: () => void }) {
   const styles = useStyles();
   const { api, users } = useSession();
-  const begin = useMutation({
+  const begin = useOnce({
     mutationFn: async () =>
       (await api.POST("/api/devices/export", { params: { query: filters as Record<string, string[]> } as object }))
         .data as Operation,
@@ -34,7 +34,7 @@ export function ExportDialog({ filters, close }: { filters: Filters; close: () =
     operation.data?.status === "succeeded"
       ? (operation.data.result as { downloadUrl?: string })?.downloadUrl
       : undefined;
-  const fetching = useMutation({ mutationFn: (from: string) => download(from, "devices.csv", users) });
+  const fetching = useOnce({ mutationFn: (from: string) => download(from, "devices.csv", users) });
   const { mutate } = fetching;
   useEffect(() => {
     if (url) mutate(url);

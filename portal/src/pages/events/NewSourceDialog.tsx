@@ -50,7 +50,7 @@ export function NewSourceDialog({ close, made }: { close: () => void; made: (sou
       <Field label="Name" required>
         <Input value={name} maxLength={100} onChange={(_, data) => setName(data.value)} />
       </Field>
-      <Field label="May speak of">
+      <Field label="Accepts events of">
         <RadioGroup value={only ? "some" : "every"} onChange={(_, data) => setOnly(data.value === "some")}>
           <Radio value="some" label="The subscriptions of these tenants only" />
           <Radio value="every" label="The subscriptions of every tenant" />

@@ -24,7 +24,7 @@ export function SourcesTable() {
       { id: "kind", name: "Kind", text: (row) => KINDS[row.kind], sortable: true, width: 150 },
       {
         id: "tenants",
-        name: "May speak of",
+        name: "Accepts events of",
         text: (row) => row.tenantIds?.map((id) => names[id] ?? id).join(", ") ?? "Every tenant",
         width: 260,
         grow: true,

@@ -91,7 +91,7 @@ export default function MaintenancePage() {
   return (
     <PageFrame
       title="Maintenance"
-      aside={`Times of ${ZONE}`}
+      aside={`Time zone: ${ZONE}`}
       actions={
         <Deed icon={<AddRegular />} label="New window" disabled={denied} run={() => setAsked({ deed: "new" })} />
       }

@@ -95,7 +95,7 @@ export function NewWindowDialog({ close }: { close: () => void }) {
         />
       )}
       <div className={styles.times}>
-        <Field label="Start" required hint={`Time of ${ZONE}.`} {...about("startAt")}>
+        <Field label="Start" required hint={`Time zone: ${ZONE}.`} {...about("startAt")}>
           <Input type="datetime-local" value={draft.startAt} onChange={(_, data) => change({ startAt: data.value })} />
         </Field>
         <Field

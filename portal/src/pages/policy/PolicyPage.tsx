@@ -11,6 +11,7 @@ import { PageFrame } from "../../ui/PageFrame";
 import { ReadPage } from "../../ui/ReadPage";
 import { useSiteName } from "../../ui/sites";
 import { Time } from "../../ui/time";
+import { Unsaved } from "../../ui/Unsaved";
 import { changesOf } from "./changes";
 import { POLICY_KEY, type Read, type Rules, rulesOf, usePolicy } from "./data";
 import { Overrides } from "./Overrides";
@@ -68,6 +69,7 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
       aside={<SetBy policy={policy} />}
       actions={<Deed label="Versions" icon={<HistoryRegular />} run={() => void navigate("/setup/policy/versions")} />}
     >
+      <Unsaved draft={changes} />
       {!everywhere && (
         <MessageBar intent="info" layout="multiline">
           <MessageBarBody>

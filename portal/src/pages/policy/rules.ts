@@ -51,7 +51,7 @@ export const RULES: Readonly<Record<RuleName, Described>> = {
   unknownAfterMinutes: {
     label: "How long unknown must last",
     effect:
-      "Azure says unknown when it has no signal of a device. Longer: fewer tickets of this kind, each later. 0: never one. Of no account where unknown opens a ticket anyway.",
+      "Azure says unknown when it has no signal of a device. Longer: fewer tickets of this kind, each later. 0: never one. Not used where unknown itself opens a ticket: when strict, or when it is one of the states that do.",
   },
   closeDelayMinutes: {
     label: "Wait before a ticket closes",

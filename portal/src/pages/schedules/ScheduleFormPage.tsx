@@ -12,7 +12,7 @@ import {
   Text,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { newKey } from "../../api/client";
@@ -23,6 +23,8 @@ import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { problem } from "../../ui/problem";
 import { useToasts } from "../../ui/toasts";
+import { LEAVING, Unsaved } from "../../ui/Unsaved";
+import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { VERB_NAMES, VERBS, type Verb } from "../devices/actions";
 import { CalendarFields } from "./CalendarFields";
@@ -69,7 +71,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
   const [why, setWhy] = useState(NO_REASON);
   const [key, setKey] = useState(newKey);
   const change = (part: Partial<Draft>) => setDraft((now) => ({ ...now, ...part }));
-  const save = useMutation({
+  const save = useOnce({
     mutationFn: async () => {
       const body = { ...bodyOf(draft), ...given(why) };
       if (before === undefined) {
@@ -84,7 +86,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
     onSuccess: (saved) => {
       void queries.invalidateQueries();
       toasts.done(`Saved: ${draft.name}`);
-      void navigate(`/schedules/${saved?.id}`);
+      void navigate(`/schedules/${saved?.id}`, LEAVING);
     },
   });
   const error = save.error instanceof ApiError ? save.error : undefined;
@@ -93,6 +95,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
   const back = before ? `/schedules/${before.id}` : "/schedules";
   return (
     <PageFrame title={before ? `Edit ${before.name}` : "New schedule"}>
+      <Unsaved draft={draft} />
       <form
         className={styles.form}
         onSubmit={(event) => {
@@ -151,7 +154,7 @@ function Form({ before, etag }: { before?: ScheduleDetail; etag?: string | undef
             <Button appearance="primary" type="submit" disabled={save.isPending || missing !== undefined}>
               {before ? "Save" : "Make the schedule"}
             </Button>
-            <Button onClick={() => void navigate(back)}>Cancel</Button>
+            <Button onClick={() => void navigate(back, LEAVING)}>Cancel</Button>
             {missing && <Text>{missing}</Text>}
           </div>
         </Part>

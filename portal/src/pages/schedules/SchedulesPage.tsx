@@ -96,7 +96,7 @@ export default function SchedulesPage() {
         rowActions={rowActions}
         empty={{
           title: "There are no schedules yet",
-          text: "A schedule stops machines at night, starts them in the morning, or restarts them once a month. Make one with New schedule.",
+          text: `A schedule stops machines at night, starts them in the morning, or restarts them once a month. ${mayAct ? "Make one with New schedule." : "Whoever has the role CloudDevices.Update makes them."}`,
         }}
       />
       {asked && <DeedDialog deed={asked.deed} schedule={asked.schedule} close={() => setAsked(undefined)} />}

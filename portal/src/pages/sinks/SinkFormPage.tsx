@@ -12,7 +12,7 @@ import {
   Subtitle2,
   tokens,
 } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 import { useNavigate, useParams } from "react-router";
 import { newKey } from "../../api/client";
@@ -23,6 +23,8 @@ import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { SchemaForm } from "../../ui/SchemaForm";
 import { useToasts } from "../../ui/toasts";
+import { LEAVING, Unsaved } from "../../ui/Unsaved";
+import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
 import { bodyOf, type Kind, replaceSink, type Sink, type SinkBody, useKinds, useSink } from "./data";
 import { describe, useSources } from "./settings";
@@ -66,7 +68,7 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
   const [key, setKey] = useState(newKey);
   const kind = kinds.find((one) => one.kind === body.kind);
   const source = useSources(sink?.id, body.kind);
-  const save = useMutation({
+  const save = useOnce({
     mutationFn: async () => {
       const wanted = { ...body, ...given(why) };
       if (sink) return replaceSink(api, sink.id, wanted, etag);
@@ -82,13 +84,14 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
   });
   // A new sink of tickets can now be asked which boards and companies there are: that is what comes next.
   const leave = (stored: Sink) =>
-    void navigate(!sink && kind?.tickets ? `/setup/sinks/${stored.id}/edit` : `/setup/sinks/${stored.id}`);
+    void navigate(!sink && kind?.tickets ? `/setup/sinks/${stored.id}/edit` : `/setup/sinks/${stored.id}`, LEAVING);
   const errors = fieldErrors(save.error);
   const title = sink ? `Edit ${sink.name}` : "Add a sink";
   const made = save.data && madeSecret(body, save.data);
   if (save.data && made) return <MadeSecret secret={made} go={() => leave(save.data)} />;
   return (
     <PageFrame title={title} aside={sink && kind?.title}>
+      <Unsaved draft={body} />
       <form
         className={styles.form}
         noValidate
@@ -143,7 +146,9 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
               <Button appearance="primary" type="submit" disabled={save.isPending}>
                 {sink ? "Save" : "Add"}
               </Button>
-              <Button onClick={() => void navigate(sink ? `/setup/sinks/${sink.id}` : "/setup/sinks")}>Cancel</Button>
+              <Button onClick={() => void navigate(sink ? `/setup/sinks/${sink.id}` : "/setup/sinks", LEAVING)}>
+                Cancel
+              </Button>
             </div>
           </>
         )}

@@ -16,8 +16,18 @@ import { eventName } from "./events";
 import { FailedCell, LastCell, StateCell, WaitingCell } from "./SinkState";
 import { TestOutcome } from "./TestOutcome";
 
+const NOBODY_IS_TOLD = {
+  title: "Nobody is told yet",
+  text: "Add your PSA, a Teams channel or a webhook: each alert then makes its ticket or message there, and is closed there too.",
+};
+/** Who sees some sites only does not see the sinks of every site: there may be such. */
+const NONE_SEEN = {
+  title: "No sink is for your sites alone",
+  text: "A sink that is told of other sites too is shown only to people who see all of those.",
+};
+
 export default function SinksPage() {
-  const { can } = useSession();
+  const { can, me } = useSession();
   const navigate = useNavigate();
   const kinds = useKinds();
   const test = useTest();
@@ -130,10 +140,7 @@ export default function SinksPage() {
         id={idOf}
         sort={{ column: "name", descending: false }}
         rowActions={rowActions}
-        empty={{
-          title: "Nobody is told yet",
-          text: "Add your PSA, a Teams channel or a webhook: each alert then makes its ticket or message there, and is closed there too.",
-        }}
+        empty={me.sites === null ? NOBODY_IS_TOLD : NONE_SEEN}
       >
         <TestOutcome test={test} />
       </Table>

@@ -1,8 +1,8 @@
 /** What can be done with a sink: test, switch on and off, delete, send again. */
-import { useMutation } from "@tanstack/react-query";
 import { newKey } from "../../api/client";
 import { useSession } from "../../session";
 import { Ask } from "../../ui/Ask";
+import { useOnce } from "../../ui/useOnce";
 import { bodyOf, ifMatch, replaceSink, type Sink, type SinkDetail } from "./data";
 
 export const MAY_NOT = "You may look only: changing sinks needs the role Alerts.Manage.";
@@ -95,7 +95,7 @@ export function SinkDialog(props: {
 /** Sends a test now, and keeps what came of it. */
 export function useTest() {
   const { api } = useSession();
-  return useMutation({
+  return useOnce({
     mutationFn: async (id: string) => {
       const params = { path: { sink_id: id }, header: { "Idempotency-Key": newKey() } };
       return (await api.POST("/api/sinks/{sink_id}/test", { params, body: {} })).data;

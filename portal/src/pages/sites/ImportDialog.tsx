@@ -14,11 +14,12 @@ import {
   tokens,
 } from "@fluentui/react-components";
 import { DocumentRegular } from "@fluentui/react-icons";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useRef, useState } from "react";
 import { newKey } from "../../api/client";
 import { useSession } from "../../session";
 import { Failure } from "../../ui/Failure";
+import { useOnce } from "../../ui/useOnce";
 import { importFile, TEMPLATE } from "./csv";
 import { ImportResult } from "./ImportResult";
 
@@ -49,7 +50,7 @@ export function ImportDialog({ close }: { close: () => void }) {
   const [over, setOver] = useState(false);
   // Of each choice of a file its own: a second press of the button changes nothing.
   const [key, setKey] = useState(newKey);
-  const run = useMutation({
+  const run = useOnce({
     mutationFn: async (chosen: File) => {
       if (chosen.size > MAX_BYTES) throw new Error("The file is larger than 1 MB. Cut it into several.");
       return importFile(api, await chosen.text(), key);

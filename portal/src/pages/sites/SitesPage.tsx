@@ -54,7 +54,7 @@ const COLUMNS: readonly Column<Site>[] = [
       row.azure && <Mark tone={row.azure.polled ? "good" : "doubtful"}>{row.azure.polled ? "Read" : "Not read"}</Mark>,
     width: 120,
   },
-  { id: "reason", name: "Why not", text: (row) => row.azure?.reason, width: 240, grow: true },
+  { id: "reason", name: "Why it is not read", text: (row) => row.azure?.reason, width: 240, grow: true },
   { id: "id", name: "ID", text: (row) => row.id, sortable: true, width: 220 },
 ];
 

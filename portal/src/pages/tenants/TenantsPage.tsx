@@ -1,12 +1,12 @@
 /** Every client tenant: which are synced, which are not and why, and syncing them. */
 import { ArrowClockwiseRegular } from "@fluentui/react-icons";
-import { useMutation } from "@tanstack/react-query";
 import { newKey } from "../../api/client";
 import { useSession } from "../../session";
 import { Deed } from "../../ui/Deed";
 import { Failure } from "../../ui/Failure";
 import { PageFrame } from "../../ui/PageFrame";
 import { Task, useTask } from "../../ui/Task";
+import { useOnce } from "../../ui/useOnce";
 import { useNames } from "./every";
 import { ADMINS_ONLY, TenantsTable } from "./TenantsTable";
 
@@ -15,7 +15,7 @@ export default function TenantsPage() {
   const task = useTask();
   const names = useNames();
   const mayChange = can("Integration.Admin");
-  const refresh = useMutation({
+  const refresh = useOnce({
     mutationFn: async () =>
       (await api.POST("/api/tenants/refresh", { body: {}, headers: { "Idempotency-Key": newKey() } })).data,
     onSuccess: (operation) => operation && task.begin(operation.id),

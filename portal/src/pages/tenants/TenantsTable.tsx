@@ -199,10 +199,14 @@ export function TenantsTable(props: {
         {...(mayChange && { bulkActions })}
         selectAll
         refreshSeconds={props.busy ? BUSY_SECONDS : CALM_SECONDS}
-        empty={{
-          title: "No customer is known yet",
-          text: "Connect the tenant of your company to Microsoft, test it, then read the list of customers.",
-        }}
+        empty={
+          props.busy
+            ? { title: "The list is being read", text: "Customers appear here as Microsoft names them." }
+            : {
+                title: "No customer is known yet",
+                text: "Connect the tenant of your company to Microsoft, test it, then read the list of customers.",
+              }
+        }
       >
         {props.children}
       </Table>

@@ -1,12 +1,13 @@
 /** Step 7: how many sites are mapped; completing makes the connection active. */
 import { MessageBar, MessageBarBody, makeStyles, Text, tokens } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { newKey } from "../../../api/client";
 import { useSession } from "../../../session";
 import { Failure } from "../../../ui/Failure";
 import { Loading } from "../../../ui/Loading";
+import { useOnce } from "../../../ui/useOnce";
 import { useEverySite, useEveryTenant } from "../../tenants/every";
 import { TenantList } from "../../tenants/SyncDialog";
 import type { Connection } from "../state";
@@ -34,7 +35,7 @@ export function ConfirmStep({ connection }: { connection: Connection }) {
   const tenants = useEveryTenant(connection.id);
   const sites = useEverySite();
   const [key, setKey] = useState(newKey);
-  const complete = useMutation({
+  const complete = useOnce({
     mutationFn: async () => {
       const { data } = await api.POST("/api/connections/{connection_id}/complete", {
         params: { path: { connection_id: connection.id } },

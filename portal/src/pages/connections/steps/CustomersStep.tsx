@@ -1,12 +1,12 @@
 /** Step 5: the customers that Microsoft lists, and which of them are to be synced. */
 import { Button, makeStyles, Text, tokens } from "@fluentui/react-components";
 import { ArrowClockwiseRegular } from "@fluentui/react-icons";
-import { useMutation } from "@tanstack/react-query";
 import { useEffect, useRef } from "react";
 import { newKey } from "../../../api/client";
 import { useSession } from "../../../session";
 import { Failure } from "../../../ui/Failure";
 import { Task, useTask } from "../../../ui/Task";
+import { useOnce } from "../../../ui/useOnce";
 import { useEveryTenant, useNames } from "../../tenants/every";
 import { TenantsTable } from "../../tenants/TenantsTable";
 import type { Connection } from "../state";
@@ -23,7 +23,7 @@ export function CustomersStep({ connection }: { connection: Connection }) {
   const names = useNames();
   const tenants = useEveryTenant(connection.id, task.running ? 3 : 30);
   const { begin } = task;
-  const refresh = useMutation({
+  const refresh = useOnce({
     mutationFn: async (key: string) => {
       const { data } = await api.POST("/api/tenants/refresh", {
         body: { connectionId: connection.id },
@@ -72,7 +72,12 @@ export function CustomersStep({ connection }: { connection: Connection }) {
       {refresh.error && <Failure error={refresh.error} retry={() => refresh.mutate(newKey())} />}
       {tenants.error && <Failure error={tenants.error} retry={() => void tenants.refetch()} />}
       {task.id && <Task id={task.id} names={{ ...names, ...task.names }} clear={task.clear} />}
-      <TenantsTable name="wizard" connectionId={connection.id} busy={task.running || pending > 0} begun={begin} />
+      <TenantsTable
+        name="wizard"
+        connectionId={connection.id}
+        busy={refresh.isPending || task.running || pending > 0}
+        begun={begin}
+      />
     </StepFrame>
   );
 }

@@ -1,6 +1,6 @@
 /** Step 1: what the connection is called, and whose tenant it is for. */
 import { Field, Input, MessageBar, MessageBarBody, makeStyles, Text, tokens } from "@fluentui/react-components";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useNavigate } from "react-router";
 import { newKey } from "../../../api/client";
@@ -9,6 +9,7 @@ import { AppLink } from "../../../ui/AppLink";
 import { Facts } from "../../../ui/Facts";
 import { Failure } from "../../../ui/Failure";
 import { Time } from "../../../ui/time";
+import { useOnce } from "../../../ui/useOnce";
 import { useEveryConnection } from "../../tenants/every";
 import { wizardOf } from "../ConnectionsPage";
 import { type Connection, ConnectionState } from "../state";
@@ -51,7 +52,7 @@ function Unnamed() {
   const connections = useEveryConnection();
   const same = connections.data?.find((one) => one.partnerTenantId === tenant.trim().toLowerCase());
   const isId = GUID.test(tenant.trim());
-  const create = useMutation({
+  const create = useOnce({
     mutationFn: async () => {
       const { data } = await api.POST("/api/connections", {
         body: { name: name.trim(), partnerTenantId: tenant.trim() },

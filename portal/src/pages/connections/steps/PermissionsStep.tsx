@@ -1,6 +1,7 @@
 /** Step 2: each permission that will be asked for, and why. */
 import { Badge, makeStyles, Subtitle2, Text, tokens } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
+import type { components } from "../../../api/schema";
 import { useSession } from "../../../session";
 import { Failure } from "../../../ui/Failure";
 import { Loading } from "../../../ui/Loading";
@@ -45,7 +46,8 @@ export function PermissionsStep({ connection }: { connection: Connection }) {
       text={
         <>
           Microsoft shows these when you sign in. Delegated ones act as the account that signs in, and no further than
-          its own rights; application ones work without a person. Nothing else is asked for.
+          its own rights; application ones work without a person, and are given in each tenant when it is synced.
+          Nothing else is asked for.
         </>
       }
     >
@@ -69,9 +71,7 @@ export function PermissionsStep({ connection }: { connection: Connection }) {
                       </div>
                       <Text className={styles.why}>{row.why}</Text>
                     </div>
-                    <Mark tone={row.granted ? "good" : asked && row.type === "delegated" ? "bad" : "quiet"}>
-                      {row.granted ? "Granted" : asked ? "Not granted" : "Not asked yet"}
-                    </Mark>
+                    <Granted row={row} asked={asked} />
                   </li>
                 ))}
             </ul>
@@ -80,4 +80,11 @@ export function PermissionsStep({ connection }: { connection: Connection }) {
       </div>
     </StepFrame>
   );
+}
+
+/** Signing in grants the delegated ones; the application ones of the own tenant come with its sync, as everywhere. */
+function Granted({ row, asked }: { row: components["schemas"]["Permission"]; asked: boolean }) {
+  if (row.granted) return <Mark tone="good">Granted</Mark>;
+  if (row.type === "application") return <Mark tone="quiet">Given at sync</Mark>;
+  return asked ? <Mark tone="bad">Not granted</Mark> : <Mark tone="quiet">Not asked yet</Mark>;
 }

@@ -1,7 +1,7 @@
 /** Step 6: which site each synced tenant stands for, with a suggestion wherever a name agrees. */
 import { Button, Field, Input, makeStyles, SearchBox, Switch, Text, tokens } from "@fluentui/react-components";
 import { ArrowUploadRegular } from "@fluentui/react-icons";
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useQueryClient } from "@tanstack/react-query";
 import { useMemo, useState } from "react";
 import { useNavigate } from "react-router";
 import { newKey } from "../../../api/client";
@@ -9,6 +9,7 @@ import { useSession } from "../../../session";
 import { Empty } from "../../../ui/Empty";
 import { Failure } from "../../../ui/Failure";
 import { Loading } from "../../../ui/Loading";
+import { useOnce } from "../../../ui/useOnce";
 import { fileOf, importFile } from "../../sites/csv";
 import { ImportDialog } from "../../sites/ImportDialog";
 import { ImportResult } from "../../sites/ImportResult";
@@ -89,7 +90,7 @@ export function SitesStep({ connection }: { connection: Connection }) {
     return free.filter((site) => !taken.has(site.id) || (own.kind === "site" && own.id === site.id));
   };
 
-  const save = useMutation({
+  const save = useOnce({
     // One call for all: what exists is mapped, what does not is made and mapped.
     mutationFn: () => (lines.length > 0 ? importFile(api, fileOf(lines), newKey()) : Promise.resolve([])),
     onSuccess: async (rows) => {
