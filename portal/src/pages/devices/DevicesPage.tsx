@@ -44,7 +44,7 @@ const COLUMNS: readonly Column<Device>[] = [
     width: 128,
   },
   { id: "typeName", name: "Type", text: (row) => row.typeName, sortable: true, width: 160 },
-  { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 125 },
+  { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 124 },
   { id: "siteName", name: "Site", text: (row) => row.siteName, sortable: true, width: 123 },
   { id: "region", name: "Region", text: (row) => row.region, sortable: true, width: 160 },
   { id: "resourceGroup", name: "Group", text: (row) => row.resourceGroup, sortable: true, width: 150 },
@@ -157,7 +157,7 @@ export default function DevicesPage() {
             : unfiltered
               ? "Set a filter first: an action on everything is never meant."
               : target.kind === "some" && target.devices.length === 0
-                ? `None of these can be ${VERBS_DONE[verb]} in its present state.`
+                ? `None of these can be ${VERBS_DONE[verb]} now.`
                 : undefined,
           run: () => setAsked({ verb, target }),
         };

@@ -19,7 +19,7 @@ export function Named(props: { verb: Verb; devices: readonly Device[]; others: r
     <>
       {others.length > 0 && (
         <div>
-          {`${devices.length.toLocaleString()} of ${all.toLocaleString()} can be ${VERBS_DONE[verb]}, as they were last read. `}
+          {`${devices.length.toLocaleString()} of ${all.toLocaleString()} can be ${VERBS_DONE[verb]}, as far as is known before Azure is asked. `}
           {others.length === 1 ? `${others[0]?.name} is left out.` : "The others are left out."}
         </div>
       )}
