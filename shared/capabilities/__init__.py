@@ -154,3 +154,9 @@ def offered(resource_type: str, run_state: str | None, resource: Any = None) -> 
     rows = ((verb, find(resource_type, verb)) for verb in VERBS)
     known = [verb for verb, row in rows if row is not None and (row.only is None or resource is not None)]
     return [verb for verb in known if not refusal(resource_type, verb, run_state, resource)]
+
+
+def uncertain(resource_type: str, run_state: str | None) -> list[Verb]:
+    """The verbs that only some resources of the type have, where the run state allows them: only Azure can tell."""
+    rows = _BY_TYPE.get(resource_type.lower(), ())
+    return [row.verb for row in rows if row.only is not None and not refusal(resource_type, row.verb, run_state)]

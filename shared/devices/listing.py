@@ -188,6 +188,7 @@ class DeviceView(TypedDict):
     actions: list[Verb]
     statusReason: NotRequired[str]
     powerState: NotRequired[str]
+    uncertainActions: NotRequired[list[Verb]]
     refreshError: NotRequired[RefreshError]
 
 
@@ -216,6 +217,8 @@ def view(app: App, row: Row) -> DeviceView:
         "lastRefreshed": subscription.last_refreshed_at,
         "actions": capabilities.offered(entry.type, entry.power_state),
     }
+    if uncertain := capabilities.uncertain(entry.type, entry.power_state):
+        shown["uncertainActions"] = uncertain
     if entry.reason is not None:
         shown["statusReason"] = entry.reason
     if entry.power_state is not None:

@@ -88,6 +88,8 @@ async def test_a_device_says_where_it_stands(clients: Clients) -> None:
     assert device["portalUrl"].startswith("https://portal.azure.com/#@")
     assert device["lastRefreshed"].endswith("Z")
     assert set(device["actions"]) <= {"start", "stop", "restart", "pause", "resume"}
+    # Whether a machine can hibernate, only Azure can tell.
+    assert device["uncertainActions"] == ["pause"]
 
 
 @pytest.mark.parametrize(

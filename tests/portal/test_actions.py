@@ -99,7 +99,7 @@ async def test_a_machine_is_restarted_stopped_and_started_and_a_capacity_paused_
         await expect(resume).to_be_disabled()
         await resume.focus()
         await expect(page.get_by_role("tooltip", name="Resume works when it is paused")).to_be_visible()
-        await act(page, standing, capacity, "Suspend", "Paused")
+        await act(page, standing, capacity, "Pause (suspend)", "Paused")
         assert capacity.properties["state"] == "Paused"
         await act(page, standing, capacity, "Resume", "Running")
         assert capacity.properties["state"] == "Active"

@@ -129,6 +129,12 @@ async def test_rows_are_selected_one_by_one_by_the_page_and_over_every_page(port
     await expect(page.get_by_role("button", name="Restart", exact=True)).to_be_disabled()
     await uncheck.click()
     await expect(page.get_by_text("selected")).to_have_count(0)
+    # Nobody acts on what they no longer look for.
+    await page.get_by_role("checkbox", name="Column with Header Selection").check()
+    await expect(uncheck).to_be_visible()
+    await page.get_by_role("searchbox", name="Search names and groups").fill("nobody")
+    await expect(page.get_by_text("Nothing matches")).to_be_visible()
+    await expect(uncheck).to_have_count(0)
 
 
 async def test_dates_are_filtered_by_a_period_or_until_a_moment(portal: Portal, standing: Estate) -> None:

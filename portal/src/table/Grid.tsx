@@ -52,9 +52,9 @@ export interface GridProps<Row> {
   condensed: boolean;
   sort: Sort | undefined;
   onSort: (sort: Sort | undefined) => void;
-  /** Ids of the selected rows, "all", or undefined where nothing can be selected. */
-  selection: ReadonlySet<string> | "all" | undefined;
-  onSelect: (ids: ReadonlySet<string>, onPage: readonly string[]) => void;
+  /** The selected rows by their ids, "all", or undefined where nothing can be selected. */
+  selection: ReadonlyMap<string, Row> | "all" | undefined;
+  onSelect: (chosen: ReadonlyMap<string, Row>, onPage: readonly string[]) => void;
   /** What the last column of a row holds. */
   actions?: ((row: Row) => ReactNode) | undefined;
   /** Order, width and visibility of the columns as they were left. */
@@ -119,13 +119,13 @@ export default function Grid<Row>(props: GridProps<Row>) {
       onSelectionChanged={({ api, source }) => {
         if (source === "api" || source === "rowDataChanged") return;
         const onPage: string[] = [];
-        const ids = new Set<string>();
+        const chosen = new Map<string, Row>();
         api.forEachNode((node) => {
           if (node.id === undefined) return;
           onPage.push(node.id);
-          if (node.isSelected()) ids.add(node.id);
+          if (node.isSelected() && node.data) chosen.set(node.id, node.data);
         });
-        props.onSelect(ids, onPage);
+        props.onSelect(chosen, onPage);
       }}
       onColumnMoved={({ finished, source, api }) => {
         if (finished && source === "uiColumnMoved") onLayout(layoutOf(api.getColumnState()));

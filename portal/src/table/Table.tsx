@@ -64,7 +64,7 @@ interface TableProps<P extends ListPath> {
   /** What can be done with one row; an empty list hides nothing, it says that there is nothing. */
   rowActions?: (row: RowOf<P>) => readonly RowAction[];
   /** What can be done with the selected rows; rows can be selected only where this is given. */
-  bulkActions?: (selection: Selection, state: TableState) => readonly RowAction[];
+  bulkActions?: (selection: Selection<RowOf<P>>, state: TableState) => readonly RowAction[];
   /** All that match can be selected, not only rows. */
   selectAll?: boolean;
   /** Begins an export of what matches. */
@@ -85,7 +85,10 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
   const [condensed, setCondensed] = usePreference("condensed", true);
   const [layout, setLayout] = usePreference<GridProps<unknown>["layout"]>(`table.${props.name}.columns`, NO_LAYOUT);
   const [hidden, setHidden] = usePreference<readonly string[] | undefined>(`table.${props.name}.hidden`, undefined);
-  const [selection, setSelection] = useState<Selection>(NOTHING);
+  // What is selected outlives a turn of the page, but not other filters: nobody acts on what they no longer look for.
+  const sought = JSON.stringify(state.filters);
+  const [picked, setPicked] = useState<{ of: string; selection: Selection<RowOf<P>> }>({ of: "", selection: NOTHING });
+  const selection = picked.of === sought ? picked.selection : NOTHING;
   // Columns are put back by a new grid.
   const [generation, setGeneration] = useState(0);
   const columns = useMemo(
@@ -101,14 +104,21 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
   const rows = page.data?.value ?? NO_ROWS;
   const total = page.data?.count;
   const onSelect = useCallback(
-    (ids: ReadonlySet<string>, onPage: readonly string[]) =>
-      setSelection((before) => {
-        const kept = before.kind === "rows" ? [...before.ids].filter((id) => !onPage.includes(id)) : [];
-        return { kind: "rows", ids: new Set([...kept, ...ids]) };
+    (chosen: ReadonlyMap<string, RowOf<P>>, onPage: readonly string[]) =>
+      setPicked(({ of, selection }) => {
+        const before = of === sought && selection.kind === "rows" ? [...selection.rows] : [];
+        const kept = before.filter(([id]) => !onPage.includes(id));
+        return { of: sought, selection: { kind: "rows", rows: new Map([...kept, ...chosen]) } };
       }),
-    [],
+    [sought],
   );
-  const { onLoaded } = props;
+  const { onLoaded, id } = props;
+  // Of the selected rows that are on this page, the newest is known.
+  const current = useMemo((): Selection<RowOf<P>> => {
+    if (selection.kind === "all") return selection;
+    const fresh = rows.map((row) => [id(row), row] as const).filter(([each]) => selection.rows.has(each));
+    return { kind: "rows", rows: new Map([...selection.rows, ...fresh]) };
+  }, [selection, rows, id]);
   useEffect(() => {
     if (page.data) onLoaded?.(page.data);
   }, [page.data, onLoaded]);
@@ -149,14 +159,6 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
         }
       />
       {props.children}
-      {bulkActions && selected(selection) > 0 && (
-        <Selected
-          selection={selection}
-          total={props.selectAll ? total : undefined}
-          setSelection={setSelection}
-          actions={bulkActions(selection, state)}
-        />
-      )}
       {page.error && <Failure error={page.error} retry={() => void page.refetch()} />}
       <div className={styles.frame}>
         {page.isFetching && <ProgressBar className={styles.progress} aria-label={`Reading ${props.label}`} />}
@@ -171,7 +173,7 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
               condensed={condensed}
               sort={state.sort}
               onSort={state.setSort}
-              selection={bulkActions ? (selection.kind === "all" ? "all" : selection.ids) : undefined}
+              selection={bulkActions ? (selection.kind === "all" ? "all" : selection.rows) : undefined}
               onSelect={onSelect}
               actions={actions}
               layout={layout}
@@ -191,6 +193,14 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
           </div>
         )}
       </div>
+      {bulkActions && selected(selection) > 0 && (
+        <Selected
+          selection={selection}
+          total={props.selectAll ? total : undefined}
+          setSelection={(wanted) => setPicked({ of: sought, selection: wanted })}
+          actions={bulkActions(current, state)}
+        />
+      )}
       <Foot state={state} rows={rows.length} total={total} next={nextToken(page.data)} />
     </div>
   );

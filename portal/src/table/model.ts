@@ -80,12 +80,14 @@ export interface RowAction {
   run: () => void;
 }
 
-/** What is selected: some rows, wherever they are, or all that match the filters. */
-export type Selection = { kind: "rows"; ids: ReadonlySet<string> } | { kind: "all"; count: number };
+/** What is selected: some rows by their ids, wherever they are, or all that match the filters. */
+export type Selection<Row = unknown> =
+  | { kind: "rows"; rows: ReadonlyMap<string, Row> }
+  | { kind: "all"; count: number };
 
-export const NOTHING: Selection = { kind: "rows", ids: new Set() };
+export const NOTHING: Selection<never> = { kind: "rows", rows: new Map<string, never>() };
 
 /** Number of selected rows. */
 export function selected(selection: Selection): number {
-  return selection.kind === "all" ? selection.count : selection.ids.size;
+  return selection.kind === "all" ? selection.count : selection.rows.size;
 }

@@ -8,9 +8,6 @@ import {
   MenuList,
   MenuPopover,
   MenuTrigger,
-  MessageBar,
-  MessageBarActions,
-  MessageBarBody,
   makeStyles,
   Option,
   Text,
@@ -30,6 +27,22 @@ const useStyles = makeStyles({
   foot: { display: "flex", flexWrap: "wrap", alignItems: "center", gap: tokens.spacingHorizontalM },
   count: { fontVariantNumeric: "tabular-nums", marginRight: "auto" },
   size: { minWidth: "7rem" },
+  selected: {
+    position: "sticky",
+    bottom: 0,
+    zIndex: 2,
+    display: "flex",
+    flexWrap: "wrap",
+    alignItems: "center",
+    gap: tokens.spacingHorizontalS,
+    padding: `${tokens.spacingVerticalS} ${tokens.spacingHorizontalM}`,
+    border: `1px solid ${tokens.colorNeutralStroke2}`,
+    borderRadius: tokens.borderRadiusMedium,
+    backgroundColor: tokens.colorNeutralBackground3,
+  },
+  chosen: { fontVariantNumeric: "tabular-nums" },
+  deeds: { display: "flex", flexWrap: "wrap", gap: tokens.spacingHorizontalS, marginLeft: "auto" },
+  deed: { whiteSpace: "nowrap", minWidth: "max-content" },
   reason: {
     display: "block",
     color: tokens.colorNeutralForeground3,
@@ -104,37 +117,44 @@ export function ColumnMenu(props: {
   );
 }
 
-/** How much is selected, and what can be done with it. `total`: all that match may be selected, and are so many. */
+/**
+ * How much is selected, and what can be done with it. `total`: all that match may be selected, and are so many.
+ *
+ * It stands under the rows, so that none moves away from the pointer when the first is ticked.
+ */
 export function Selected(props: {
   selection: Selection;
   total: number | undefined;
-  setSelection: (selection: Selection) => void;
+  setSelection: (selection: Selection<never>) => void;
   actions: readonly RowAction[];
 }) {
+  const styles = useStyles();
   const count = selected(props.selection);
   const all = props.selection.kind === "all";
   const { total } = props;
   return (
-    <MessageBar intent="info" layout="multiline">
-      <MessageBarBody>
+    <div className={styles.selected} role="group" aria-label="Selection">
+      <span className={styles.chosen} role="status">
         {all
           ? `All ${count.toLocaleString()} that match are selected, on every page.`
-          : `${count.toLocaleString()} selected.`}{" "}
-        {!all && total !== undefined && total > count && (
-          <Button
-            size="small"
-            appearance="transparent"
-            onClick={() => props.setSelection({ kind: "all", count: total })}
-          >
-            Select all {total.toLocaleString()} that match
-          </Button>
-        )}
-      </MessageBarBody>
-      <MessageBarActions>
+          : `${count.toLocaleString()} selected.`}
+      </span>
+      {!all && total !== undefined && total > count && (
+        <Button
+          className={styles.deed}
+          size="small"
+          appearance="transparent"
+          onClick={() => props.setSelection({ kind: "all", count: total })}
+        >
+          Select all {total.toLocaleString()} that match
+        </Button>
+      )}
+      <div className={styles.deeds}>
         {props.actions.map((action) => {
           const button = (
             <Button
               key={action.label}
+              className={styles.deed}
               size="small"
               icon={action.icon ?? null}
               disabledFocusable={action.disabled !== undefined}
@@ -150,11 +170,16 @@ export function Selected(props: {
             </Tooltip>
           );
         })}
-        <Button size="small" appearance="transparent" onClick={() => props.setSelection(NOTHING)}>
+        <Button
+          className={styles.deed}
+          size="small"
+          appearance="transparent"
+          onClick={() => props.setSelection(NOTHING)}
+        >
           Uncheck all
         </Button>
-      </MessageBarActions>
-    </MessageBar>
+      </div>
+    </div>
   );
 }
 

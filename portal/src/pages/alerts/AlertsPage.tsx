@@ -35,7 +35,7 @@ const COLUMNS: readonly Column<Alert>[] = [
     name: "Title",
     text: (row) => row.title,
     draw: (row) => <AppLink to={`/alerts/${row.id}`}>{row.title}</AppLink>,
-    width: 340,
+    width: 325,
   },
   {
     id: "severity",
@@ -53,7 +53,7 @@ const COLUMNS: readonly Column<Alert>[] = [
     name: "Opened",
     text: (row) => row.openedAt,
     draw: (row) => <Time value={row.openedAt} />,
-    width: 130,
+    width: 145,
   },
   { id: "lasted", name: "Lasted", text: lasted, draw: (row) => <Lasted alert={row} />, numeric: true, width: 95 },
   {
@@ -61,7 +61,7 @@ const COLUMNS: readonly Column<Alert>[] = [
     name: "Closed",
     text: (row) => row.closedAt,
     draw: (row) => <Time value={row.closedAt} none="" />,
-    width: 130,
+    width: 145,
   },
   { id: "acknowledgedBy", name: "Acknowledged by", text: (row) => row.acknowledgement?.by, width: 145 },
   {

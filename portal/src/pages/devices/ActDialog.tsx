@@ -17,6 +17,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { newKey } from "../../api/client";
 import { ApiError } from "../../api/errors";
+import type { components } from "../../api/schema";
 import { useSession } from "../../session";
 import type { Filters } from "../../table/model";
 import { Failure } from "../../ui/Failure";
@@ -24,15 +25,18 @@ import { Loading } from "../../ui/Loading";
 import { type Operation, OperationProgress } from "../../ui/OperationProgress";
 import { useOnce } from "../../ui/useOnce";
 import { given, NO_REASON, Why } from "../../ui/Why";
-import { VERB_NAMES, type Verb } from "./actions";
+import { offerName, VERB_NAMES, type Verb } from "./actions";
 import { Instances } from "./Instances";
+import { Named } from "./Named";
 
 const useStyles = makeStyles({ content: { display: "grid", gap: tokens.spacingVerticalM } });
 
-/** One device or a child of it, or several by their ids, or all that match a filter. */
+type Device = components["schemas"]["Device"];
+
+/** One device or a child of it, or several without the `others` that cannot, or all that match a filter. */
 export type Target =
   | { kind: "one"; id: string; name: string; child?: string }
-  | { kind: "some"; ids: readonly string[] }
+  | { kind: "some"; devices: readonly Device[]; others: readonly Device[] }
   | { kind: "matching"; filters: Filters; count: number };
 
 export function ActDialog(props: { verb: Verb; target: Target; close: () => void }) {
@@ -46,13 +50,15 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
   const [instances, setInstances] = useState<readonly string[]>([]);
   const one = target.kind === "one" ? target : undefined;
   const child = one?.child;
+  // What several of one type are told of the verb, the first of them tells.
+  const told = one?.id ?? firstOfOneType(target)?.id;
   const offers = useQuery({
-    queryKey: ["actions", one?.id, child],
+    queryKey: ["actions", told, child],
     queryFn: async ({ signal }) => {
-      const params = { path: { device_id: one?.id ?? "" }, query: child ? { child } : {} };
+      const params = { path: { device_id: told ?? "" }, query: child ? { child } : {} };
       return (await api.GET("/api/devices/{device_id}/actions", { params, signal })).data;
     },
-    enabled: one !== undefined,
+    enabled: told !== undefined,
     staleTime: 0,
     gcTime: 0,
   });
@@ -69,7 +75,7 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
       }
       const which =
         target.kind === "some"
-          ? { deviceIds: [...target.ids] }
+          ? { deviceIds: target.devices.map(({ id }) => id) }
           : { filter: filterOf((target as { filters: Filters }).filters) };
       const call = { params: { header }, body: { ...body, ...which, action: verb } };
       return (await api.POST("/api/actions", call)).data as Operation;
@@ -83,9 +89,9 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
     if (!act.isIdle) void queries.invalidateQueries();
     props.close();
   };
-  const label = offer?.label ?? VERB_NAMES[verb];
+  const label = offer ? offerName(offer) : VERB_NAMES[verb];
   const title = `${label} ${nounOf(target)}`;
-  const needed = offer?.available ? offer.instances : undefined;
+  const needed = one && offer?.available ? offer.instances : undefined;
   const whole = needed !== "optional" || instances.length === 0;
   const lacking = (needed === "one" || needed === "some") && instances.length === 0;
   const marked =
@@ -103,13 +109,14 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
             ) : (
               <>
                 {one && offers.isPending && <Loading label="Reading its state from Azure" />}
-                {offers.error && <Failure error={offers.error} retry={() => void offers.refetch()} />}
-                {offer && !offer.available && (
+                {one && offers.error && <Failure error={offers.error} retry={() => void offers.refetch()} />}
+                {one && offer && !offer.available && (
                   <MessageBar intent="warning" layout="multiline">
                     <MessageBarBody>{offer.reason}</MessageBarBody>
                   </MessageBar>
                 )}
-                {offer?.available && <div>{offer.effect}</div>}
+                {target.kind === "some" && <Named verb={verb} devices={target.devices} others={target.others} />}
+                {offer && (offer.available || !one) && <div>{offer.effect}</div>}
                 {offer?.available && offer.note && <div>{offer.note}</div>}
                 {one && needed && <Instances id={one.id} needed={needed} chosen={instances} set={setInstances} />}
                 {target.kind !== "one" && (
@@ -156,9 +163,16 @@ export function ActDialog(props: { verb: Verb; target: Target; close: () => void
   );
 }
 
+function firstOfOneType(target: Target): Device | undefined {
+  if (target.kind !== "some") return undefined;
+  const [first, ...rest] = target.devices;
+  return rest.every(({ type }) => type === first?.type) ? first : undefined;
+}
+
 function nounOf(target: Target): string {
   if (target.kind === "one") return target.child ? `${target.name}/${target.child}` : target.name;
-  const count = target.kind === "some" ? target.ids.length : target.count;
+  const count = target.kind === "some" ? target.devices.length : target.count;
+  if (target.kind === "some" && count === 1) return target.devices[0]?.name ?? "1 device";
   return count === 1 ? "1 device" : `${count.toLocaleString()} devices`;
 }
 

@@ -22,7 +22,7 @@ import { ReadPage } from "../../ui/ReadPage";
 import { Health, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog } from "./ActDialog";
-import { VERB_ICONS, type Verb } from "./actions";
+import { offerName, VERB_ICONS, type Verb } from "./actions";
 import { Children } from "./Children";
 import { HealthTimeline } from "./HealthTimeline";
 
@@ -98,7 +98,12 @@ function Device({ device }: { device: components["schemas"]["DeviceDetail"] }) {
               ["Subscription", device.subscriptionName],
               ["Resource group", device.resourceGroup],
               ["Region", device.region],
-              ["Type", device.type],
+              [
+                "Type",
+                <span key="y" title={device.type}>
+                  {device.typeName}
+                </span>,
+              ],
               ["Resource id", device.resourceId],
               ...Object.entries(device.tags ?? {}).map(([name, value]): [string, string] => [
                 `Tag ${name}`,
@@ -140,7 +145,7 @@ function Actions({ id, name }: { id: string; name: string }) {
               disabledFocusable={!mayAct || !offer.available}
               onClick={() => setAsked(offer.action)}
             >
-              {offer.label}
+              {offerName(offer)}
             </Button>
           </Tooltip>
         );

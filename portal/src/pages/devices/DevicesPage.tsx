@@ -13,7 +13,7 @@ import { siteOptions } from "../../ui/sites";
 import { Health, healthName, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog, type Target } from "./ActDialog";
-import { VERB_ICONS, VERB_NAMES, VERBS, type Verb } from "./actions";
+import { mayOffer, VERB_ICONS, VERB_NAMES, VERBS, VERBS_DONE, type Verb } from "./actions";
 import { ExportDialog } from "./ExportDialog";
 
 type Device = RowOf<"/api/devices">;
@@ -25,7 +25,7 @@ const COLUMNS: readonly Column<Device>[] = [
     text: (row) => row.name,
     draw: (row) => <AppLink to={`/devices/${row.id}`}>{row.name}</AppLink>,
     sortable: true,
-    width: 220,
+    width: 200,
   },
   {
     id: "status",
@@ -33,7 +33,7 @@ const COLUMNS: readonly Column<Device>[] = [
     text: (row) => row.status,
     draw: (row) => <Health status={row.status} />,
     sortable: true,
-    width: 140,
+    width: 128,
   },
   {
     id: "powerState",
@@ -41,12 +41,12 @@ const COLUMNS: readonly Column<Device>[] = [
     text: (row) => row.powerState,
     draw: (row) => <PowerState state={row.powerState ?? undefined} />,
     sortable: true,
-    width: 140,
+    width: 128,
   },
-  { id: "typeName", name: "Type", text: (row) => row.typeName, sortable: true, width: 180 },
-  { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 150 },
-  { id: "siteName", name: "Site", text: (row) => row.siteName, sortable: true, width: 130 },
-  { id: "region", name: "Region", text: (row) => row.region, sortable: true, width: 130 },
+  { id: "typeName", name: "Type", text: (row) => row.typeName, sortable: true, width: 160 },
+  { id: "clientName", name: "Client", text: (row) => row.clientName, sortable: true, width: 124 },
+  { id: "siteName", name: "Site", text: (row) => row.siteName, sortable: true, width: 123 },
+  { id: "region", name: "Region", text: (row) => row.region, sortable: true, width: 160 },
   { id: "resourceGroup", name: "Group", text: (row) => row.resourceGroup, sortable: true, width: 150 },
   { id: "subscriptionName", name: "Subscription", text: (row) => row.subscriptionName, sortable: true, width: 190 },
   { id: "tenantName", name: "Tenant", text: (row) => row.tenantName, sortable: true, width: 150 },
@@ -56,7 +56,7 @@ const COLUMNS: readonly Column<Device>[] = [
     text: (row) => row.statusSince,
     draw: (row) => <Time value={row.statusSince} none="" />,
     sortable: true,
-    width: 140,
+    width: 150,
   },
   {
     id: "lastRefreshed",
@@ -64,7 +64,7 @@ const COLUMNS: readonly Column<Device>[] = [
     text: (row) => row.lastRefreshed,
     draw: (row) => <Time value={row.lastRefreshed} />,
     sortable: true,
-    width: 140,
+    width: 150,
   },
 ];
 const STATUSES = ["available", "unavailable", "degraded", "unknown", "notReported"];
@@ -144,13 +144,10 @@ export default function DevicesPage() {
     [mayAct],
   );
   const bulkActions = useCallback(
-    (selection: Selection, state: TableState): readonly RowAction[] =>
+    (selection: Selection<Device>, state: TableState): readonly RowAction[] =>
       VERBS.map((verb) => {
         const Icon = VERB_ICONS[verb];
-        const target: Target =
-          selection.kind === "rows"
-            ? { kind: "some", ids: [...selection.ids] }
-            : { kind: "matching", filters: state.filters, count: selection.count };
+        const target = targetOf(selection, state, verb);
         const unfiltered = target.kind === "matching" && Object.keys(target.filters).length === 0;
         return {
           label: VERB_NAMES[verb],
@@ -159,7 +156,9 @@ export default function DevicesPage() {
             ? "You may look only: acting needs the role CloudDevices.Update."
             : unfiltered
               ? "Set a filter first: an action on everything is never meant."
-              : undefined,
+              : target.kind === "some" && target.devices.length === 0
+                ? `None of these can be ${VERBS_DONE[verb]} now.`
+                : undefined,
           run: () => setAsked({ verb, target }),
         };
       }),
@@ -219,13 +218,23 @@ export default function DevicesPage() {
 
 const idOf = (row: Device) => row.id;
 
+/** What the verb would be done to: of selected rows, those that may offer it. */
+function targetOf(selection: Selection<Device>, state: TableState, verb: Verb): Target {
+  if (selection.kind === "all") return { kind: "matching", filters: state.filters, count: selection.count };
+  const chosen = [...selection.rows.values()];
+  const able = chosen.filter((row) => mayOffer(row, verb));
+  const [only] = able;
+  if (chosen.length === 1 && only) return { kind: "one", id: only.id, name: only.name };
+  return { kind: "some", devices: able, others: chosen.filter((row) => !mayOffer(row, verb)) };
+}
+
 function verbAction(verb: Verb, row: Device, mayAct: boolean, run: () => void): RowAction {
   const Icon = VERB_ICONS[verb];
   const disabled = !mayAct
     ? "You may look only: acting needs the role CloudDevices.Update."
-    : row.actions.includes(verb)
+    : mayOffer(row, verb)
       ? undefined
-      : row.actions.length === 0
+      : row.actions.length === 0 && !row.uncertainActions
         ? `A ${row.typeName.toLowerCase()} has no such action.`
         : `Not for a ${row.typeName.toLowerCase()}${row.powerState ? ` that is ${row.powerState}` : ""}.`;
   return { label: VERB_NAMES[verb], icon: <Icon />, disabled, run };

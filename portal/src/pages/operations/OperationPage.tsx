@@ -13,7 +13,7 @@ import { Approval } from "./Approval";
 import { Decide, type Deed } from "./Decide";
 import { Items } from "./Items";
 import { Outcome } from "./Outcome";
-import { aboutName, askedBy, devicePath, kindName, noCancel, nounOf, StatusMark, waitsForApproval } from "./words";
+import { aboutName, askedBy, devicePath, kindName, noCancel, nounOf, OperationMark } from "./words";
 
 const useStyles = makeStyles({
   grid: {
@@ -50,7 +50,7 @@ function Shown({ operation }: { operation: Operation }) {
   return (
     <PageFrame
       title={nounOf(operation)}
-      aside={<StatusMark status={operation.status} waits={waitsForApproval(operation)} />}
+      aside={<OperationMark operation={operation} />}
       actions={
         !ended(operation.status) &&
         (uncancelable ? (

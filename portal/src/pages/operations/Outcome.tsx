@@ -12,7 +12,7 @@ import { Facts } from "../../ui/Facts";
 import { ended, type Operation } from "../../ui/OperationProgress";
 import { PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
-import { waitsForApproval } from "./words";
+import { percentOf, waitsForApproval } from "./words";
 
 const useStyles = makeStyles({
   root: { display: "grid", gap: tokens.spacingVerticalM },
@@ -26,17 +26,15 @@ const PROOFS: Record<string, string> = {
 
 export function Outcome({ operation }: { operation: Operation }) {
   const styles = useStyles();
-  const { status, result, error, percentComplete } = operation;
+  const { status, result, error } = operation;
+  const percent = percentOf(operation);
   return (
     <div className={styles.root} aria-live="polite">
       {!ended(status) && (
         <>
           <Text className={styles.percent}>{under(operation)}</Text>
           {!waitsForApproval(operation) && (
-            <ProgressBar
-              aria-label="Progress"
-              {...(percentComplete > 0 && status === "running" && { value: percentComplete / 100 })}
-            />
+            <ProgressBar aria-label="Progress" {...(percent > 0 && status === "running" && { value: percent / 100 })} />
           )}
         </>
       )}
@@ -78,5 +76,6 @@ export function Outcome({ operation }: { operation: Operation }) {
 function under(operation: Operation): string {
   if (waitsForApproval(operation)) return "Nothing has begun: it waits for a second person.";
   if (operation.status === "notStarted") return "It is in line, and nothing of it has begun.";
-  return operation.percentComplete > 0 ? `Under way: ${operation.percentComplete} %` : "Under way";
+  const percent = percentOf(operation);
+  return percent > 0 ? `Under way: ${percent} %` : "Under way";
 }

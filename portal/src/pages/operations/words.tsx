@@ -66,9 +66,31 @@ export function askedBy(operation: Operation): string | undefined {
   return operation.askedBy ?? operation.approval?.requestedByName;
 }
 
+/** Its state in words; of an end that was good for a part only, how much that was. */
+export function statusName(operation: Operation): string {
+  const { status, result, itemCount } = operation;
+  if (waitsForApproval(operation)) return "Waits for approval";
+  if (!ended(status) || status === "succeeded" || !result?.succeeded || !itemCount) return STATUS_NAMES[status];
+  return `${result.succeeded.toLocaleString()} of ${itemCount.toLocaleString()} succeeded`;
+}
+
+/** Percent of it that is done, as far as that is told: what has not ended is not done whole. */
+export function percentOf({ status, percentComplete }: Operation): number {
+  return ended(status) ? percentComplete : Math.min(percentComplete, 99);
+}
+
+/** The state of an operation as a sign with words. */
+export function OperationMark({ operation }: { operation: Operation }) {
+  const name = statusName(operation);
+  return name === STATUS_NAMES[operation.status] ? (
+    <StatusMark status={operation.status} />
+  ) : (
+    <Mark tone="doubtful">{name}</Mark>
+  );
+}
+
 /** A state as a sign with a word. */
-export function StatusMark({ status, waits = false }: { status: Status; waits?: boolean }) {
-  if (waits) return <Mark tone="doubtful">Waits for approval</Mark>;
+export function StatusMark({ status }: { status: Status }) {
   const name = STATUS_NAMES[status];
   switch (status) {
     case "succeeded":

@@ -8,7 +8,7 @@ import { Loading } from "../../ui/Loading";
 import { Mark } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { SEVERITIES } from "../alerts/words";
-import { nounOf, StatusMark } from "../operations/words";
+import { nounOf, OperationMark } from "../operations/words";
 import { REFRESH } from "./data";
 
 const useStyles = makeStyles({
@@ -77,7 +77,7 @@ export function LastOperations() {
       rows={operations.data.value.map((one) => ({
         key: one.id,
         link: <AppLink to={`/operations/${one.id}`}>{nounOf(one)}</AppLink>,
-        below: <StatusMark status={one.status} waits={one.approval?.state === "pending"} />,
+        below: <OperationMark operation={one} />,
         at: one.createdAt,
       }))}
     />

@@ -151,14 +151,14 @@ export function TenantsTable(props: {
         queryFn: () => readAll(api, "/api/tenants", query),
         staleTime: 0,
       });
-      const chosen = selection.kind === "all" ? found : found.filter((one) => selection.ids.has(one.id));
+      const chosen = selection.kind === "all" ? found : found.filter((one) => selection.rows.has(one.id));
       setAsked({ verb, tenants: chosen });
     },
     [api, always, queries],
   );
   const bulkActions = useCallback(
     (selection: Selection, state: TableState): readonly RowAction[] => {
-      const count = selection.kind === "all" ? selection.count : selection.ids.size;
+      const count = selection.kind === "all" ? selection.count : selection.rows.size;
       const disabled = !mayChange
         ? ADMINS_ONLY
         : count > AT_ONCE
