@@ -93,7 +93,13 @@ export default function MaintenancePage() {
       title="Maintenance"
       aside={`Time zone: ${ZONE}`}
       actions={
-        <Deed icon={<AddRegular />} label="New window" disabled={denied} run={() => setAsked({ deed: "new" })} />
+        <Deed
+          icon={<AddRegular />}
+          label="New window"
+          primary
+          disabled={denied}
+          run={() => setAsked({ deed: "new" })}
+        />
       }
     >
       <Table

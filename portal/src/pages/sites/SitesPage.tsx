@@ -131,6 +131,7 @@ export default function SitesPage() {
           <Deed
             icon={<AddRegular />}
             label="New site"
+            primary
             disabled={mayChange ? undefined : ADMINS_ONLY}
             run={() => setAsked({ deed: "new" })}
           />
