@@ -5,20 +5,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NotRequired
 
+from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict
 
 from shared.outbox import given
 from shared.outbox.sinks import Sink
-from shared.sinks.contract import SinkKind
+from shared.sinks.contract import SinkKind, secret_fields
 
 
 class SinkKindView(TypedDict):
-    """A kind of sink. `tickets`: it has tickets, and is told of alerts only; `settings` is a JSON Schema."""
+    """A kind of sink. `tickets`: it has tickets, and is told of alerts only; `settings` is a JSON Schema.
+
+    `needed` names the secrets that a new sink must be given. The schema requires none: one that is there keeps its own.
+    """
 
     kind: str
     title: str
     tickets: bool
     settings: dict[str, Any]
+    needed: list[str]
 
 
 def view_kind(kind: SinkKind) -> SinkKindView:
@@ -28,6 +33,7 @@ def view_kind(kind: SinkKind) -> SinkKindView:
         "title": kind.TITLE,
         "tickets": kind.TICKETS,
         "settings": kind.Settings.model_json_schema(),
+        "needed": [to_camel(name) for name in secret_fields(kind.Settings) if name not in kind.Settings.MADE],
     }
 
 

@@ -54,6 +54,9 @@ class SinkSettings(BaseModel):
     When any other changes, the secrets must be given again, so that who may change a sink cannot have them sent to
     himself."""
 
+    MADE: ClassVar[frozenset[str]] = frozenset()
+    """Names of the secrets that are made where none is given; a new sink must be given every other one."""
+
     def redacted(self) -> dict[str, Any]:
         """The settings as callers see them who may read but not change sinks; never a secret."""
         return self.model_dump(by_alias=True, mode="json", exclude=set(secret_fields(type(self))))

@@ -36,6 +36,7 @@ class Settings(SinkSettings):
     """Where it is sent, and what it is signed with."""
 
     HARMLESS: ClassVar = frozenset({"url"})  # the secret only signs: it is never sent
+    MADE: ClassVar = frozenset({"secret"})
 
     url: Annotated[
         str,

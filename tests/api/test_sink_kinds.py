@@ -36,6 +36,13 @@ async def test_every_kind_describes_its_settings_and_its_receiver_is_there(estat
     for row in kinds.values():
         assert row["settings"]["additionalProperties"] is False
         assert secrets(row), row["kind"]
+        assert set(row["needed"]) == (set() if row["kind"] == "webhook" else secrets(row))
+        for name in row["needed"]:
+            given = {**await settings(estate, row["kind"]), name: None}
+            refused = await estate.call(
+                "POST", "/sinks", 400, json={"kind": row["kind"], "name": "S", "settings": given}
+            )
+            assert refused["error"]["target"] == f"settings.{name}"
 
 
 @pytest.mark.parametrize("kind", ["logicApps", "teams", "connectwise", "autotask", "halopsa"])

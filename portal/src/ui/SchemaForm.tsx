@@ -38,6 +38,8 @@ export interface FormContext {
   errors: ReadonlyMap<string, string>;
   /** Secrets are stored already: an empty field keeps them. */
   stored: boolean;
+  /** Secrets that must be given where none are stored, which a schema cannot say. */
+  needed?: readonly string[];
   /** Where the values of a field can be chosen from. */
   source?: (name: string, schema: Schema) => ChoiceSource | undefined;
   /** What the form says of a field, in place of the schema's own description. */
@@ -113,7 +115,7 @@ function Scalar({ name, path, schema, value, onChange, required, context }: Node
   const hint = hintOf(schema, context);
   const field = {
     label,
-    required,
+    required: required || (secret && !context.stored && (context.needed?.includes(name) ?? false)),
     ...(hint && { hint }),
     ...(error && { validationMessage: error, validationState: "error" as const }),
   };

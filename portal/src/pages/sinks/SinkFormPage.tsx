@@ -136,7 +136,7 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
                 path="settings"
                 value={body.settings}
                 onChange={(settings) => setBody({ ...body, settings: { ...settings } })}
-                context={{ errors, stored: sink !== undefined, source, describe }}
+                context={{ errors, stored: sink !== undefined, needed: kind.needed, source, describe }}
               />
             </section>
             <ToldOf body={body} setBody={setBody} tickets={kind.tickets} errors={errors} />

@@ -15,6 +15,7 @@ export interface Kind {
   title: string;
   /** It makes tickets; else it is told of events. */
   tickets: boolean;
+  needed: readonly string[];
   settings: Schema;
 }
 
