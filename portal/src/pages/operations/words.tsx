@@ -70,7 +70,7 @@ export function askedBy(operation: Operation): string | undefined {
 export function statusName(operation: Operation): string {
   const { status, result, itemCount } = operation;
   if (waitsForApproval(operation)) return "Waits for approval";
-  if (!ended(status) || status === "succeeded" || !result?.succeeded || !itemCount) return STATUS_NAMES[status];
+  if (status !== "failed" || !result?.succeeded || !itemCount) return STATUS_NAMES[status];
   return `${result.succeeded.toLocaleString()} of ${itemCount.toLocaleString()} succeeded`;
 }
 
