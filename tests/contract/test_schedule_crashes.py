@@ -43,9 +43,12 @@ async def estate(fresh_app: Host, sandbox: Sandbox, control: httpx.AsyncClient, 
 
 
 async def begun(estate: Estate) -> int:
-    """How many operations of schedules there are."""
-    month = f"{estate.app.clock.now():%Y%m}"
-    return sum([row.kind == "devices.restart" async for row in estate.app.tables.query(OPERATIONS, month)])
+    """How many operations of schedules there are, of this month and of yesterday's."""
+    now = estate.app.clock.now()
+    months = {f"{day:%Y%m}" for day in (now - timedelta(days=1), now)}
+    return sum(
+        [row.kind == "devices.restart" for month in months async for row in estate.app.tables.query(OPERATIONS, month)]
+    )
 
 
 async def killed_at(app: App, job: jobs.RunSchedule, writes: int) -> bool:
