@@ -73,7 +73,8 @@ async def go(page: Page, path: str) -> None:
     await page.evaluate(
         """path => {
             document.title = "";
-            history.pushState({}, "", path);
+            // As the router itself writes it: the number of the place in the history.
+            history.pushState({ idx: (history.state?.idx ?? 0) + 1 }, "", path);
             dispatchEvent(new PopStateEvent("popstate"));
         }""",
         path,
