@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Path, Query, Request
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, StrictBool
 
 from functions.paging import Page, PageDep, Paging
 from functions.routing import ID, Acting, AppDep, Area, Caller, QueryWhy, request_id
@@ -38,7 +38,7 @@ class SnoozeBody(Acting):
 
     until: Annotated[AwareDatetime | None, Field(description="At most 90 days from now.")] = None
     minutes: Annotated[int | None, Field(ge=1, le=129_600)] = None
-    until_change: Annotated[bool, Field(description="Until the status changes.")] = False
+    until_change: Annotated[StrictBool, Field(description="Until the status changes.")] = False
 
     def wanted(self, by: str, now: datetime) -> Snooze:
         """The snooze. Raises InvalidInput for an end that is not to come."""

@@ -83,7 +83,7 @@ class ScheduleBody(Acting):
     )
     target: TargetBody
     enabled: StrictBool = True
-    confirm: Annotated[bool, Field(description="For actions that ask for it.")] = False
+    confirm: Annotated[StrictBool, Field(description="For actions that ask for it.")] = False
     id: ReadOnly = None
     site_ids: ReadOnly = None
     owner: ReadOnly = None

@@ -275,3 +275,17 @@ def test_a_sink_is_registered_by_being_there() -> None:
 
 def _targets(node: ast.Assign | ast.AnnAssign) -> list[ast.expr]:
     return node.targets if isinstance(node, ast.Assign) else [node.target]
+
+
+def test_a_switch_in_a_body_is_true_or_false_and_no_word_for_it() -> None:
+    areas = [module for name, module in sys.modules.items() if name.startswith("functions.")]
+    bodies = {
+        one for module in areas for one in vars(module).values() if str(getattr(one, "__name__", "")).endswith("Body")
+    }
+    assert len(bodies) > len(AREAS)
+    switches = {(one.__name__, name): field for one in bodies for name, field in one.model_fields.items()}
+    switches = {where: field for where, field in switches.items() if field.annotation is bool}
+    assert ("ScheduleBody", "confirm") in switches
+    assert [
+        where for where, field in switches.items() if not any(getattr(m, "strict", False) for m in field.metadata)
+    ] == []

@@ -6,7 +6,7 @@ from datetime import date, time
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from shared.devices.records import Status
@@ -84,7 +84,7 @@ class Watchdog(_Rules):
 class Rules(_Rules):
     """Every rule that an override may set."""
 
-    strict: bool = False
+    strict: StrictBool = False
     """As ConnectWise does: whatever Resource Health reports other than available opens, at once for `unknown` too."""
     open_on: Annotated[list[Opening], Field(max_length=3)] = ["unavailable", "degraded"]
     hold_minutes: Minutes = 0
@@ -98,8 +98,8 @@ class Rules(_Rules):
     """Back within so many minutes after closing reopens the same alert and ticket."""
     close_delay_minutes: Minutes = 0
     """How long a device must be available again before its alert closes."""
-    ignore_user_initiated: bool = True
-    ignore_planned: bool = True
+    ignore_user_initiated: StrictBool = True
+    ignore_planned: StrictBool = True
     """Azure's own planned maintenance opens nothing until `grace_minutes` are over."""
     grace_minutes: Annotated[int, Field(ge=1, le=10_080)] = 30
     """How long after planned work a device may take to be back."""
@@ -110,7 +110,7 @@ class Rules(_Rules):
     """
     outage_window_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """Within so many minutes of each other."""
-    group_first_poll: bool = True
+    group_first_poll: StrictBool = True
     """What is down already when a subscription is first polled becomes one ticket per site."""
     severities: Annotated[list[SeverityRule], Field(max_length=50)] = []
     business_hours: BusinessHours | None = None

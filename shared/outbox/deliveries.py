@@ -41,6 +41,7 @@ COUNTED = 10_000
 """How many messages in line are counted at most."""
 IN_ONE = 45
 FEW = 4
+"""So many rows in line are read one by one: a query over what lies between them could cost more."""
 
 
 async def of_sink(
