@@ -186,7 +186,7 @@ async def act_on_devices(
     if body.device_ids is not None:
         found = await devices.find_many(app, caller, body.device_ids)
     else:
-        found = (await devices.find_all(app, caller, (body.filter or FilterBody()).merged())).rows
+        found = list((await devices.find_all(app, caller, (body.filter or FilterBody()).merged())).rows)
     operation = await operations.start_many(
         app,
         verb=body.action,

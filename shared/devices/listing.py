@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NotRequired
+from typing import Any, NamedTuple, NotRequired
 from urllib.parse import quote
 
 from typing_extensions import TypedDict
@@ -43,19 +43,40 @@ class Filter:
     """Part of the device's, resource group's, subscription's, client's or site's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One device of a list, and where it stands."""
 
     entry: Entry
     place: Place
 
 
+class Rows(Collection[Row]):
+    """Rows, in no order, each made when it is looked at.
+
+    Kept all at once, those of 100,000 devices would set off the garbage collector with every request, over all that the
+    process holds: two thirds of the request's time, measured.
+    """
+
+    def __init__(self, found: Sequence[tuple[Place, Sequence[Entry]]]) -> None:
+        self._found = found
+
+    def __len__(self) -> int:
+        return sum(len(entries) for _, entries in self._found)
+
+    def __iter__(self) -> Iterator[Row]:
+        for place, entries in self._found:
+            for entry in entries:
+                yield Row(entry, place)
+
+    def __contains__(self, row: object) -> bool:
+        return any(row == one for one in self)
+
+
 @dataclass(frozen=True)
 class Listing:
     """The matches in no order; `last_refreshed` (UTC) is the newest refresh of a subscription they may come from."""
 
-    rows: list[Row]
+    rows: Rows
     places: list[Place]
     last_refreshed: datetime | None
 
@@ -100,11 +121,9 @@ async def find_all(app: App, caller: Principal, wanted: Filter) -> Listing:
     read = await index.entries(
         app, [(p.subscription.id, p.subscription.digest) for p in chosen if p.subscription.digest]
     )
-    rows: list[Row] = []
-    for place in chosen:
-        rows += _matching(place, read.get(place.subscription.id, ()), wanted)
+    found = [(place, _matching(place, read.get(place.subscription.id, ()), wanted)) for place in chosen]
     refreshed = [p.subscription.last_refreshed_at for p in chosen if p.subscription.last_refreshed_at]
-    return Listing(rows, chosen, max(refreshed, default=None))
+    return Listing(Rows(found), chosen, max(refreshed, default=None))
 
 
 async def find_many(app: App, caller: Principal, ids: Sequence[str]) -> list[Row]:
@@ -138,7 +157,7 @@ def _place_matches(place: Place, wanted: Filter) -> bool:
     )
 
 
-def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Row]:
+def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Entry]:
     types, groups, regions = _folded(wanted.types), _folded(wanted.resource_groups), _folded(wanted.regions)
     states = _folded(wanted.power_states)
     statuses, part = frozenset(wanted.statuses), wanted.search.casefold()
@@ -146,7 +165,7 @@ def _matching(place: Place, entries: Iterable[Entry], wanted: Filter) -> list[Ro
     # A match of what all devices of the subscription share needs no look at each of them.
     search = bool(part) and not any(part in name.casefold() for name in (place.subscription.name, client, site))
     return [
-        Row(entry, place)
+        entry
         for entry in entries
         if (not statuses or entry.status in statuses)
         and (not states or (entry.power_state or "") in states)
