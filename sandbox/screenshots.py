@@ -7,18 +7,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import re
 import shutil
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import httpx
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 READY_SECONDS = 180.0
-FIRST_OF = {"/devices": "device", "/alerts": "alert", "/operations": "operation", "/schedules": "schedule"}
-"""Lists of which the first row's own page is pictured too, and its name."""
+FIRST_OF = {
+    "/devices": ("device", ("",)),
+    "/alerts": ("alert", ("",)),
+    "/operations": ("operation", ("",)),
+    "/schedules": ("schedule", ("", "/edit")),
+    "/setup/connections": (
+        "connection",
+        tuple(f"?step={step}" for step in ("permissions", "signIn", "test", "customers", "sites", "confirm", "done")),
+    ),
+    "/setup/tenants": ("tenant", ("",)),
+    "/setup/sinks": ("sink", ("", "/edit")),
+}
+"""Lists of which the first row's own pages are pictured too: their name, and what follows the row's address."""
+MORE = ("/schedules/new", "/setup/connections/new", "/setup/sinks/new", "/setup/policy/versions")
+"""Pages that only buttons lead to."""
 
 
 async def running(base: int) -> asyncio.subprocess.Process:
@@ -31,6 +47,43 @@ async def running(base: int) -> asyncio.subprocess.Process:
             if "Ctrl-C stops everything" in line:
                 return child
     raise RuntimeError("The demo ended before it was ready; run `make demo` to see why.")
+
+
+async def furnish(host: str, control: str) -> None:
+    """Give the pages that a fresh demo leaves empty something to show, as alice would. Raises httpx.HTTPStatusError."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    async with httpx.AsyncClient(base_url=f"{host}/api", timeout=60, trust_env=False) as api:
+        token = (await api.post(f"{control}/tokens", json={"person": "alice"})).json()["accessToken"]
+        api.headers["Authorization"] = f"Bearer {token}"
+        found = await api.get("/devices", params={"type": "Microsoft.Compute/virtualMachines", "powerState": "running"})
+        first, second = [device["id"] for device in found.json()["value"][:2]]
+        wanted: list[tuple[str, dict[str, Any]]] = [
+            (
+                "/schedules",
+                {
+                    "name": "Dev off at night",
+                    "action": "stop",
+                    "timeZone": "Europe/Berlin",
+                    "startAt": f"{now + timedelta(days=1):%Y-%m-%dT19:00}",
+                    "rule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR",
+                    "target": {"deviceIds": [first, second]},
+                },
+            ),
+            (
+                "/maintenance",
+                {
+                    "deviceIds": [second],
+                    "startAt": now.isoformat(),
+                    "endAt": (now + timedelta(hours=4)).isoformat(),
+                    "reason": "Windows updates",
+                    "ticketNumber": "T-1043",
+                },
+            ),
+            ("/event-sources", {"kind": "azure-monitor", "name": "Azure Monitor"}),
+            (f"/devices/{first}/actions/restart", {"reason": "Hangs since the update", "ticketNumber": "T-1042"}),
+        ]
+        for path, body in wanted:
+            (await api.post(path, json=body)).raise_for_status()
 
 
 async def pictures(portal: str, folder: Path) -> int:
@@ -65,18 +118,17 @@ async def _signed_in(browser: Browser, portal: str, width: int, height: int, the
 
 
 async def _pages(page: Page, portal: str) -> list[tuple[str, str]]:
-    """Path and name of every page: those of the navigation, and the first row's own of some."""
+    """Path and name of every page: those of the navigation, the forms, and the first row's own of the lists."""
     links = await page.locator("nav[aria-label=Pages] a").all()
-    paths = list(dict.fromkeys([str(await link.get_attribute("href")) for link in links]))
+    paths = [*dict.fromkeys([str(await link.get_attribute("href")) for link in links]), *MORE]
     found = [(path, path.strip("/").replace("/", "-")) for path in paths]
-    for path, name in FIRST_OF.items():
-        if path not in paths:
-            continue
+    for path, (name, endings) in FIRST_OF.items():
         await page.goto(f"{portal}{path}")
         await _drawn(page)
-        rows = page.locator(f".ag-row a[href^='{path}/']")
-        if await rows.count():
-            found.append((str(await rows.first.get_attribute("href")), name))
+        row = page.locator(f".ag-row a[href^='{path}/']").first
+        await expect(row).to_be_visible()
+        address = str(await row.get_attribute("href"))
+        found += [(address + ending, f"{name}{re.sub('[/?=]+', '-', ending)}") for ending in endings]
     return found
 
 
@@ -91,6 +143,7 @@ async def run(folder: Path, base: int) -> None:
     """Start the demo, take the pictures, stop it."""
     demo = await running(base)
     try:
+        await furnish(f"http://localhost:{base + 20}", f"http://localhost:{base}/_sandbox")
         taken = await pictures(f"http://localhost:{base + 21}", folder)
     finally:
         demo.terminate()
