@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, Field
 from typing_extensions import TypedDict
 
 from functions.paging import Page, PageDep
-from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, check_if_match, request_id
+from functions.routing import GUID, ID, Acting, AppDep, Area, Caller, Name, check_if_match, request_id
 from shared import audit, sites
 from shared.access import ADMIN, GRANTS, Grant, grant_of, without
 from shared.clock import newest_first
@@ -38,13 +38,35 @@ class GrantBody(Acting):
     """The sites a principal may see."""
 
     site_ids: list[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,63}$")]] = Field(max_length=MAX_SITES)
+    name: Annotated[Name | None, Field(description="What administrators call the principal; left out: as before.")] = (
+        None
+    )
 
 
 class Access(TypedDict):
-    """The sites that a principal may see."""
+    """The sites that a principal may see. `name` is what an administrator called it; `changedAt` is UTC."""
 
     principalId: str
+    name: str
     siteIds: list[str]
+    changedAt: datetime | None
+
+
+def view(grant: Grant) -> Access:
+    """A grant as the API shows it."""
+    return {"principalId": grant.principal_id, "name": grant.name, "siteIds": grant.site_ids, "changedAt": grant.at}
+
+
+@area.get("/access", permission=ADMIN)
+async def list_access(app: AppDep, page: PageDep) -> Page[Access]:
+    """Everybody to whom sites were ever granted. Administrators see every site without a grant."""
+    return page.of(
+        await app.tables.all(GRANTS, "access"),
+        columns={"name": lambda g: g.name, "principalId": lambda g: g.principal_id, "changedAt": lambda g: g.at},
+        default="name",
+        key=lambda g: g.principal_id,
+        view=view,
+    )
 
 
 @area.get("/access/{principal_id}", permission=ADMIN)
@@ -53,7 +75,7 @@ async def read_access(app: AppDep, principal_id: PrincipalId, response: Response
     grant = await grant_of(app, principal_id)
     if grant is not None and grant.etag:
         response.headers["ETag"] = grant.etag
-    return {"principalId": principal_id, "siteIds": grant.site_ids if grant else []}
+    return view(grant or Grant(principal_id=principal_id))
 
 
 @area.put("/access/{principal_id}", permission=ADMIN)
@@ -61,16 +83,17 @@ async def write_access(
     app: AppDep, caller: Caller, request: Request, response: Response, principal_id: PrincipalId, body: GrantBody
 ) -> Access:
     """Replace the sites granted. 400 names those that do not exist."""
-    etag = check_if_match(request, await grant_of(app, principal_id))
+    before = await grant_of(app, principal_id)
+    etag = check_if_match(request, before)
+    name = body.name or (before.name if before else "")
     wanted = sorted(set(body.site_ids))
     await sites.require_known(app, wanted)
     stored = await app.tables.put(
-        GRANTS, Grant(principal_id=principal_id, site_ids=wanted, at=app.clock.now(), etag=etag)
+        GRANTS, Grant(principal_id=principal_id, name=name, site_ids=wanted, at=app.clock.now(), etag=etag)
     )
     if gone := await sites.missing(app, wanted):
         # As if it had been granted just before the site was deleted.
         stored = await app.tables.update(GRANTS, "access", principal_id, lambda g: without(g, gone)) or stored
-        wanted = stored.site_ids
     await audit.record(
         app,
         caller.id,
@@ -81,10 +104,10 @@ async def write_access(
         ticket_number=body.ticket_number,
         request_id=request_id(request),
         outcome="succeeded",
-        siteIds=wanted,
+        siteIds=stored.site_ids,
     )
     response.headers["ETag"] = str(stored.etag)
-    return {"principalId": principal_id, "siteIds": wanted}
+    return view(stored)
 
 
 @area.get("/audit", permission=ADMIN)

@@ -93,8 +93,9 @@ class Demo:
             sites.setdefault(site["clientName"], []).append(site["id"])
         for person, clients in GRANTS.items():
             granted = [site for client in clients for site in sites.get(client, [])]
-            principal = self.world["people"][person]["objectId"]
-            await self.call(self.api, "PUT", f"/access/{principal}", json={"siteIds": granted})
+            known = self.world["people"][person]
+            wanted = {"name": known["displayName"], "siteIds": granted}
+            await self.call(self.api, "PUT", f"/access/{known['objectId']}", json=wanted)
         receiver = self.world["receivers"]["webhook"]
         settings = {"url": receiver["url"], "secret": receiver["secret"]}
         await self.call(

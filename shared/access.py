@@ -80,6 +80,8 @@ class Grant(Record):
     """The sites a principal may see."""
 
     principal_id: str
+    name: str = ""
+    """What administrators call the principal: Tenantry does not read the provider's directory."""
     site_ids: list[str] = Field(default_factory=list)
     at: datetime | None = None
     """When somebody set it, UTC."""

@@ -128,6 +128,21 @@ async def test_a_grant_takes_effect_at_once_and_ends_at_once(
     assert len((await alice.get("/sites")).json()["value"]) == 2
 
 
+async def test_who_was_granted_sites_is_listed_by_name(people: dict[str, httpx.AsyncClient]) -> None:
+    alice = people["alice"]
+    await make_sites(alice, "a", "b")
+    for number, name in ((1, "Zoe"), (2, "adam")):
+        (await alice.put(f"/access/{SOMEONE.format(number)}", json={"siteIds": ["a"], "name": name})).raise_for_status()
+    changed = (await alice.put(f"/access/{SOMEONE.format(1)}", json={"siteIds": ["b", "a"]})).json()
+    assert (changed["name"], changed["siteIds"]) == ("Zoe", ["a", "b"])
+    listed = (await alice.get("/access")).json()["value"]
+    assert [(one["name"], one["siteIds"]) for one in listed] == [("adam", ["a"]), ("Zoe", ["a", "b"])]
+    assert all(one["changedAt"] for one in listed)
+    assert (await people["bob"].get("/access")).status_code == 403
+    bad = await alice.put(f"/access/{SOMEONE.format(1)}", json={"siteIds": [], "name": "a\u202eb"})
+    assert bad.status_code == 400
+
+
 async def test_what_lies_outside_the_scope_is_not_found_rather_than_forbidden(
     people: dict[str, httpx.AsyncClient], sandbox: Sandbox
 ) -> None:

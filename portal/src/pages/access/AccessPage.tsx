@@ -1,21 +1,18 @@
 /** Who sees which sites: roles come from Microsoft Entra ID, sites are granted here. */
-import { Button, Field, Input, makeStyles, Subtitle2, Text, tokens } from "@fluentui/react-components";
-import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { Button, Subtitle2, Text } from "@fluentui/react-components";
+import { AddRegular, EditRegular } from "@fluentui/react-icons";
+import { useCallback } from "react";
 import { useSearchParams } from "react-router";
-import { useSession } from "../../session";
-import { Ask } from "../../ui/Ask";
+import type { Column, RowAction, RowOf } from "../../table/model";
+import { Table } from "../../table/Table";
+import { AppLink } from "../../ui/AppLink";
 import { Facts } from "../../ui/Facts";
-import { Failure } from "../../ui/Failure";
-import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
-import { SitePicker } from "../../ui/sites";
+import { SiteNames } from "../../ui/sites";
+import { Time } from "../../ui/time";
+import { GrantDialog, NEW } from "./GrantDialog";
 
-const useStyles = makeStyles({
-  form: { display: "flex", gap: tokens.spacingHorizontalS, alignItems: "end", flexWrap: "wrap" },
-  id: { minWidth: "22rem", "@media (max-width: 800px)": { minWidth: "100%" } },
-  part: { display: "grid", gap: tokens.spacingVerticalM, maxWidth: "52rem" },
-});
+type Access = RowOf<"/api/access">;
 
 const ROLES: readonly [string, string][] = [
   ["CloudDevices.Read", "Sees devices, alerts, operations and schedules of the granted sites."],
@@ -28,101 +25,86 @@ const ROLES: readonly [string, string][] = [
   ["Collections.Manage", "Also manages them."],
   ["Integration.Admin", "Everything, on every site."],
 ];
-const ID = /^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$/i;
+
+const COLUMNS: readonly Column<Access>[] = [
+  {
+    id: "name",
+    name: "Name",
+    text: (row) => row.name,
+    draw: (row) => <AppLink to={`/setup/access?principal=${row.principalId}`}>{row.name || "Not named"}</AppLink>,
+    sortable: true,
+    width: 200,
+  },
+  { id: "principalId", name: "Object id", text: (row) => row.principalId, sortable: true, width: 310 },
+  {
+    id: "sites",
+    name: "Sites",
+    text: (row) => row.siteIds.length,
+    draw: (row) => <SiteNames ids={row.siteIds} />,
+    width: 260,
+    grow: true,
+  },
+  {
+    id: "changedAt",
+    name: "Changed",
+    text: (row) => row.changedAt,
+    draw: (row) => <Time value={row.changedAt} />,
+    sortable: true,
+    width: 150,
+  },
+];
 
 export default function AccessPage() {
-  const styles = useStyles();
   const [query, setQuery] = useSearchParams();
-  const chosen = query.get("principal") ?? "";
-  const [typed, setTyped] = useState(chosen);
-  const wrong = typed !== "" && !ID.test(typed.trim());
+  const chosen = query.get("principal");
+  const choose = useCallback(
+    (principal: string | undefined) =>
+      setQuery((before) => {
+        const next = new URLSearchParams(before);
+        if (principal) next.set("principal", principal);
+        else next.delete("principal");
+        return next;
+      }),
+    [setQuery],
+  );
+  const rowActions = useCallback(
+    (row: Access): readonly RowAction[] => [
+      { label: "Change its sites", icon: <EditRegular />, run: () => choose(row.principalId) },
+    ],
+    [choose],
+  );
   return (
-    <PageFrame title="Access">
-      <section className={styles.part}>
-        <Text>
-          A person or application needs both: an app role, assigned in Microsoft Entra ID to the enterprise application
-          of Tenantry, and the sites it is about, granted here. Without a grant nobody sees anything.
-        </Text>
-        <form
-          className={styles.form}
-          onSubmit={(event) => {
-            event.preventDefault();
-            if (typed && !wrong) setQuery({ principal: typed.trim() });
-          }}
-        >
-          <Field
-            className={styles.id}
-            label="Object id of a person or application"
-            validationMessage={wrong ? "An object id looks like 00000000-0000-0000-0000-000000000000." : null}
-          >
-            <Input value={typed} maxLength={36} onChange={(_, data) => setTyped(data.value)} />
-          </Field>
-          <Button type="submit" appearance="primary" disabled={typed === "" || wrong}>
-            Show its sites
-          </Button>
-        </form>
-        {chosen && <Grant key={chosen} id={chosen} />}
-      </section>
-      <section className={styles.part}>
+    <PageFrame
+      title="Access"
+      actions={
+        <Button appearance="primary" icon={<AddRegular />} onClick={() => choose(NEW)}>
+          Grant sites
+        </Button>
+      }
+    >
+      <Text>
+        A person or application needs both: an app role, assigned in Microsoft Entra ID to the enterprise application of
+        Tenantry, and the sites it is about, granted here. Without a grant nobody but an Integration.Admin sees
+        anything.
+      </Text>
+      <Table
+        name="access"
+        label="Who is granted sites"
+        path="/api/access"
+        columns={COLUMNS}
+        id={(row) => row.principalId}
+        sort={{ column: "name", descending: false }}
+        rowActions={rowActions}
+        empty={{
+          title: "Nobody is granted a site",
+          text: "Grant sites to those who are no Integration.Admin: until then they see nothing.",
+        }}
+      />
+      <section>
         <Subtitle2 as="h2">What each app role allows</Subtitle2>
         <Facts rows={ROLES} wide />
       </section>
+      {chosen && <GrantDialog key={chosen} principal={chosen} close={() => choose(undefined)} />}
     </PageFrame>
-  );
-}
-
-function Grant({ id }: { id: string }) {
-  const styles = useStyles();
-  const { api } = useSession();
-  const [sites, setSites] = useState<string[]>();
-  const [asking, setAsking] = useState(false);
-  const grant = useQuery({
-    queryKey: ["access", id],
-    queryFn: async ({ signal }) => {
-      const params = { path: { principal_id: id } };
-      const { data, response } = await api.GET("/api/access/{principal_id}", { params, signal });
-      return { siteIds: data?.siteIds ?? [], etag: response.headers.get("ETag") };
-    },
-  });
-  if (grant.error) return <Failure error={grant.error} retry={() => void grant.refetch()} />;
-  if (!grant.data) return <Loading label="Reading what is granted" />;
-  const { siteIds, etag } = grant.data;
-  const value = sites ?? siteIds;
-  const [added, taken] = [value.filter((one) => !siteIds.includes(one)), siteIds.filter((one) => !value.includes(one))];
-  return (
-    <div className={styles.part}>
-      <SitePicker label="Sites that it sees" value={value} onChange={setSites} />
-      <div>
-        <Button
-          appearance="primary"
-          disabledFocusable={added.length + taken.length === 0}
-          onClick={() => setAsking(true)}
-        >
-          Save
-        </Button>
-      </div>
-      {asking && (
-        <Ask
-          title="Change which sites it sees"
-          verb="Save"
-          why
-          done="Its sites are saved"
-          close={() => setAsking(false)}
-          run={async ({ why }) => {
-            const headers = etag ? { "If-Match": etag } : {};
-            await api.PUT("/api/access/{principal_id}", {
-              params: { path: { principal_id: id } },
-              headers,
-              body: { ...why, siteIds: value },
-            });
-            setSites(undefined);
-          }}
-        >
-          <div>
-            {`${added.length} granted, ${taken.length} taken away. It holds from its next request on; what it has begun goes on.`}
-          </div>
-        </Ask>
-      )}
-    </div>
   );
 }

@@ -66,6 +66,7 @@ function FilterFields({ draft, change }: { draft: Draft; change: (part: Partial<
   const rest = filterInWords(others);
   return (
     <>
+      {summary.error && <Failure error={summary.error} retry={() => void summary.refetch()} />}
       <Several
         label="Clients"
         options={(summary.data?.byClient ?? []).map((one) => [one.clientName, one.clientName])}
