@@ -15,6 +15,10 @@ from tests import rights_page
 
 ROOT = Path(__file__).resolve().parent.parent
 ONLY_OF_THE_MACHINE = {"FUNCTIONS_WORKER_RUNTIME"}
+OF_THE_SANDBOX = "sandbox.md"
+"""The page whose calls are those of another service."""
+OF_THE_DOCUMENT = {"GET /openapi.json", "GET /docs"}
+"""Where the API's document is; it does not describe itself."""
 
 
 def text(path: str) -> str:
@@ -44,6 +48,33 @@ def test_every_route_is_listed_with_its_permission() -> None:
         for method, operation in operations.items()
     }
     assert listed == served
+
+
+def same_path(path: str) -> str:
+    """A route's path without its query, and whatever its parameters are called."""
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0]).removeprefix("/api")
+
+
+def test_every_call_that_a_page_names_is_a_route() -> None:
+    served = {
+        f"{method.upper()} {same_path(path)}"
+        for path, operations in functions.API.openapi()["paths"].items()
+        for method in operations
+    }
+    named = {
+        f"{method} {same_path(path)}"
+        for page in (ROOT / "docs").rglob("*.md")
+        if page.name != OF_THE_SANDBOX
+        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/(?!_|admin/)[^` ]*)", page.read_text())
+    }
+    assert len(named) > 50
+    assert named - served == OF_THE_DOCUMENT
+
+
+def test_every_timer_is_listed_with_what_it_does() -> None:
+    declared = set(re.findall(r"^async def (\w+)\(timer", text("functions/timers.py"), re.MULTILINE))
+    table = text("docs/operations.md").split("## What runs by itself")[1].split("\n## ")[0]
+    assert declared == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 @pytest.mark.parametrize("folder", ["functions", "shared", "sandbox"])
@@ -86,9 +117,17 @@ def test_every_command_in_the_documentation_exists() -> None:
     assert used <= targets
 
 
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_every_link_between_pages_leads_somewhere() -> None:
     broken = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
-        broken += [f"{page.name}: {target}" for target in targets if not (page.parent / target).exists()]
+    for page in [*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text()):
+            aim = page.parent / target if target else page
+            if not aim.exists() or (anchor and anchor not in anchors(aim)):
+                broken.append(f"{page.name}: {target}#{anchor}")
     assert broken == []
