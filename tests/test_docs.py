@@ -117,6 +117,22 @@ def test_every_command_in_the_documentation_exists() -> None:
     assert used <= targets
 
 
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def test_what_belongs_to_an_item_of_a_list_is_indented_by_four() -> None:
+    """GitHub takes two or three spaces too; the site then begins the list anew."""
+    shallow = []
+    for page in PAGES:
+        fenced, before = False, ""
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            opens = line.lstrip().startswith("```")
+            if not fenced and re.match(r" {1,3}\S", line) and (not before or re.match(r" *(```|[-*] |\d+\. )", line)):
+                shallow.append(f"{page.name}:{number}: {line}")
+            fenced, before = fenced != opens, line
+    assert shallow == []
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub and the site make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
@@ -125,7 +141,7 @@ def anchors(page: Path) -> set[str]:
 
 def test_every_link_between_pages_leads_somewhere() -> None:
     broken = []
-    for page in [*ROOT.glob("*.md"), *(ROOT / ".github").rglob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+    for page in [*PAGES, *(ROOT / ".github").rglob("*.md")]:
         for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text()):
             aim = page.parent / target if target else page
             if not aim.exists() or (anchor and anchor not in anchors(aim)):
