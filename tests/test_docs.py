@@ -15,8 +15,8 @@ from tests import rights_page
 
 ROOT = Path(__file__).resolve().parent.parent
 ONLY_OF_THE_MACHINE = {"FUNCTIONS_WORKER_RUNTIME"}
-OF_THE_SANDBOX = "sandbox.md"
-"""The page whose calls are those of another service."""
+OF_OTHERS = {"sandbox.md", "telemetry.md"}
+"""Pages whose calls are those of other services too."""
 OF_THE_DOCUMENT = {"GET /openapi.json", "GET /docs"}
 """Where the API's document is; it does not describe itself."""
 
@@ -64,7 +64,7 @@ def test_every_call_that_a_page_names_is_a_route() -> None:
     named = {
         f"{method} {same_path(path)}"
         for page in (ROOT / "docs").rglob("*.md")
-        if page.name != OF_THE_SANDBOX
+        if page.name not in OF_OTHERS
         for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/(?!_|admin/)[^` ]*)", page.read_text())
     }
     assert len(named) > 50
