@@ -120,17 +120,20 @@ def test_every_command_in_the_documentation_exists() -> None:
 PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
 
 
-def test_what_belongs_to_an_item_of_a_list_is_indented_by_four() -> None:
-    """GitHub takes two or three spaces too; the site then begins the list anew."""
-    shallow = []
+def test_lists_are_written_so_that_the_site_shows_them_too() -> None:
+    """GitHub takes two or three spaces for what belongs to an item, and no empty line after it; the site does not."""
+    wrong = []
     for page in PAGES:
-        fenced, before = False, ""
+        fenced, apart, before = False, False, ""
         for number, line in enumerate(page.read_text().splitlines(), 1):
-            opens = line.lstrip().startswith("```")
-            if not fenced and re.match(r" {1,3}\S", line) and (not before or re.match(r" *(```|[-*] |\d+\. )", line)):
-                shallow.append(f"{page.name}:{number}: {line}")
-            fenced, before = fenced != opens, line
-    assert shallow == []
+            item = re.match(r" *([-*]|\d+\.) ", line)
+            if not fenced:
+                shallow = re.match(r" {1,3}\S", line) and (not before or re.match(r" *(```|[-*] |\d+\. )", line))
+                if shallow or (apart and before and re.match(r"([-*]|\d+\.) ", line)):
+                    wrong.append(f"{page.name}:{number}: {line}")
+                apart = bool(line) and not item and (apart or (not before and line.startswith(" ")))
+            fenced, before = fenced != line.lstrip().startswith("```"), line
+    assert wrong == []
 
 
 def anchors(page: Path) -> set[str]:
