@@ -5,9 +5,10 @@ ARGS ?=
 BIN := $(VENV)/bin
 CODE := $(wildcard function_app.py functions shared sandbox tests bench)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint format bench lock clean
+.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint docs format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -57,12 +58,16 @@ test: portal ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows 
 test-clients: setup ## Drive the sandbox with the unmodified Azure CLI and Cloud Custodian
 	tests/clients/run.sh $(ARGS)
 
-lint: $(VENV)/.stamp portal/src/api/schema.d.ts ## Check style, types and import rules
+lint: $(VENV)/.stamp portal/src/api/schema.d.ts ## Check style, types, import rules and the documentation's links
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
 	@$(BIN)/npm run --silent --prefix portal check
+	@$(SITE)
+
+docs: $(VENV)/.stamp ## Build the documentation as a site into .run/site; a broken link is an error (make lint builds it too)
+	@$(SITE) && echo "Open .run/site/index.html (search needs a server: $(BIN)/python -m http.server --directory .run/site)"
 
 format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend what can be mended
 	$(BIN)/ruff format .

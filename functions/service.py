@@ -115,7 +115,7 @@ async def list_poisoned_work(
     page: PageDep,
     state: Annotated[list[PoisonState] | None, Query(description="Default: all.")] = None,
 ) -> Page[PoisonedWork]:
-    """Work that failed five times: queue, reason, time. `state` is poisoned or requeued."""
+    """Work that failed five times: queue, reason, time. `state` is poisoned, requeued or dismissed."""
     return page.of(
         await poison.listed(app, state or ()),
         columns={"failedAt": lambda p: p.failed_at, "queue": lambda p: p.queue},
@@ -130,13 +130,18 @@ async def requeue_poisoned_work(
     app: AppDep, caller: Caller, request: Request, poison_id: str, body: Acting | None = None
 ) -> PoisonedWork:
     """Put poisoned work back on its queue. 409 when that was done already."""
-    why = body or Acting()
-    kept = await poison.requeue(
-        app,
-        poison_id,
-        by=caller,
-        reason=why.reason,
-        ticket_number=why.ticket_number,
-        request_id=request_id(request),
-    )
-    return poison.view(kept)
+    return poison.view(await poison.requeue(app, poison_id, by=caller, **_why(request, body)))
+
+
+@area.post("/service/poison/{poison_id}/dismiss", permission=ADMIN, idempotent=True)
+async def dismiss_poisoned_work(
+    app: AppDep, caller: Caller, request: Request, poison_id: str, body: Acting | None = None
+) -> PoisonedWork:
+    """Let poisoned work be that is of no use any more; its alert closes. 409 when it was put back or dismissed."""
+    return poison.view(await poison.dismiss(app, poison_id, by=caller, **_why(request, body)))
+
+
+def _why(request: Request, body: Acting | None) -> dict[str, str | None]:
+    """What the audit log is told beside who and what."""
+    given = body or Acting()
+    return {"reason": given.reason, "ticket_number": given.ticket_number, "request_id": request_id(request)}

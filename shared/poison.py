@@ -1,4 +1,4 @@
-"""Work that failed as often as the platform tries: kept as rows, shown, and put back on its queue on request."""
+"""Work that failed as often as the platform tries: kept as rows, shown, and put back or dismissed on request."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shared.app import App
 from shared.errors import Conflict, NotFound, PreconditionFailed
 from shared.store.tables import Kind, Record
 
-PoisonState = Literal["poisoned", "requeued"]
+PoisonState = Literal["poisoned", "requeued", "dismissed"]
 
 
 class Poisoned(Record):
@@ -44,37 +44,55 @@ async def listed(app: App, states: Collection[PoisonState] = ()) -> list[Poisone
     return [kept for kept in await app.tables.all(POISONED, "poison") if not states or kept.state in states]
 
 
-async def requeue(
-    app: App,
-    poison_id: str,
-    *,
-    by: Principal,
-    reason: str | None = None,
-    ticket_number: str | None = None,
-    request_id: str = "",
-) -> Poisoned:
-    """Send it again. Raises NotFound; Conflict when it was requeued already."""
+async def requeue(app: App, poison_id: str, *, by: Principal, **why: str | None) -> Poisoned:
+    """Send it again. `why` goes to the audit log (reason, ticket_number, request_id).
+
+    Raises NotFound; Conflict when it was requeued already. What was dismissed can still be sent.
+    """
+    kept = await _given_up(app, poison_id)
+    # The mark comes last: what a kill cuts off before it is sent again, which does no harm; nothing is lost.
+    await app.queues.send_text(kept.queue, kept.body)
+    return await _mark(app, kept, "requeued", "poison.requeue", by, why)
+
+
+async def dismiss(app: App, poison_id: str, *, by: Principal, **why: str | None) -> Poisoned:
+    """Let it be: nobody waits for it any more. `why` goes to the audit log (reason, ticket_number, request_id).
+
+    Raises NotFound; Conflict when it was requeued or dismissed already.
+    """
+    kept = await _given_up(app, poison_id)
+    if kept.state == "dismissed":
+        raise Conflict("It was dismissed already.")
+    return await _mark(app, kept, "dismissed", "poison.dismiss", by, why)
+
+
+async def _given_up(app: App, poison_id: str) -> Poisoned:
+    """Work that was not put back. Raises NotFound and Conflict."""
     kept = await app.tables.get(POISONED, "poison", poison_id)
     if kept is None:
         raise NotFound(f"There is no poisoned work {poison_id}.")
     if kept.state == "requeued":
         raise Conflict("It was put back already.")
-    # The mark comes last: what a kill cuts off before it is sent again, which does no harm; nothing is lost.
-    await app.queues.send_text(kept.queue, kept.body)
+    return kept
+
+
+async def _mark(
+    app: App, kept: Poisoned, state: PoisonState, verb: str, by: Principal, why: dict[str, str | None]
+) -> Poisoned:
     await audit.record(
         app,
         by.id,
-        "poison.requeue",
-        poison_id,
+        verb,
+        kept.id,
         actor_name=by.name,
-        reason=reason,
-        ticket_number=ticket_number,
-        request_id=request_id,
+        reason=why.get("reason"),
+        ticket_number=why.get("ticket_number"),
+        request_id=why.get("request_id") or "",
     )
     try:
-        return await app.tables.put(POISONED, kept.changed(state="requeued"))
+        return await app.tables.put(POISONED, kept.changed(state=state))
     except PreconditionFailed as error:
-        raise Conflict("It was put back already.") from error
+        raise Conflict("It was put back or dismissed already.") from error
 
 
 class PoisonedWork(TypedDict):

@@ -15,6 +15,10 @@ from tests import rights_page
 
 ROOT = Path(__file__).resolve().parent.parent
 ONLY_OF_THE_MACHINE = {"FUNCTIONS_WORKER_RUNTIME"}
+OF_OTHERS = {"sandbox.md", "telemetry.md"}
+"""Pages whose calls are those of other services too."""
+OF_THE_DOCUMENT = {"GET /openapi.json", "GET /docs"}
+"""Where the API's document is; it does not describe itself."""
 
 
 def text(path: str) -> str:
@@ -44,6 +48,33 @@ def test_every_route_is_listed_with_its_permission() -> None:
         for method, operation in operations.items()
     }
     assert listed == served
+
+
+def same_path(path: str) -> str:
+    """A route's path without its query, and whatever its parameters are called."""
+    return re.sub(r"\{[^}]*\}", "{}", path.partition("?")[0]).removeprefix("/api")
+
+
+def test_every_call_that_a_page_names_is_a_route() -> None:
+    served = {
+        f"{method.upper()} {same_path(path)}"
+        for path, operations in functions.API.openapi()["paths"].items()
+        for method in operations
+    }
+    named = {
+        f"{method} {same_path(path)}"
+        for page in (ROOT / "docs").rglob("*.md")
+        if page.name not in OF_OTHERS
+        for method, path in re.findall(r"`(GET|POST|PUT|PATCH|DELETE) (/(?!_|admin/)[^` ]*)", page.read_text())
+    }
+    assert len(named) > 50
+    assert named - served == OF_THE_DOCUMENT
+
+
+def test_every_timer_is_listed_with_what_it_does() -> None:
+    declared = set(re.findall(r"^async def (\w+)\(timer", text("functions/timers.py"), re.MULTILINE))
+    table = text("docs/operations.md").split("## What runs by itself")[1].split("\n## ")[0]
+    assert declared == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
 
 @pytest.mark.parametrize("folder", ["functions", "shared", "sandbox"])
@@ -86,9 +117,36 @@ def test_every_command_in_the_documentation_exists() -> None:
     assert used <= targets
 
 
+PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+
+
+def test_lists_are_written_so_that_the_site_shows_them_too() -> None:
+    """GitHub takes two or three spaces for what belongs to an item, and no empty line after it; the site does not."""
+    wrong = []
+    for page in PAGES:
+        fenced, apart, before = False, False, ""
+        for number, line in enumerate(page.read_text().splitlines(), 1):
+            item = re.match(r" *([-*]|\d+\.) ", line)
+            if not fenced:
+                shallow = re.match(r" {1,3}\S", line) and (not before or re.match(r" *(```|[-*] |\d+\. )", line))
+                if shallow or (apart and before and re.match(r"([-*]|\d+\.) ", line)):
+                    wrong.append(f"{page.name}:{number}: {line}")
+                apart = bool(line) and not item and (apart or (not before and line.startswith(" ")))
+            fenced, before = fenced != line.lstrip().startswith("```"), line
+    assert wrong == []
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub and the site make them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
 def test_every_link_between_pages_leads_somewhere() -> None:
     broken = []
-    for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]:
-        targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
-        broken += [f"{page.name}: {target}" for target in targets if not (page.parent / target).exists()]
+    for page in [*PAGES, *(ROOT / ".github").rglob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text()):
+            aim = page.parent / target if target else page
+            if not aim.exists() or (anchor and anchor not in anchors(aim)):
+                broken.append(f"{page.name}: {target}#{anchor}")
     assert broken == []

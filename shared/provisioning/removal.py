@@ -20,6 +20,7 @@ from shared.tenants import SUBSCRIPTIONS, TENANTS, Tenant
 log = logging.getLogger("tenantry.provisioning")
 CHECK_SECONDS, MAX_CHECKS = 5.0, 400
 NOT_SYNCED = "The tenant is not synced."
+ROLES_LEFT = "The application's roles there could not be taken back."
 
 
 async def run_removal(app: App, job: UnsyncTenant) -> None:
@@ -55,7 +56,7 @@ async def run_removal(app: App, job: UnsyncTenant) -> None:
             consent_version=tenant.consent_version + 1,
             steps={},
         )
-        await progress.set_item(app, job.operation_id, tenant.id, "succeeded")
+        await progress.set_item(app, job.operation_id, tenant.id, "succeeded", await _roles_left(app, tenant))
 
 
 async def give_up_removal(app: App, job: UnsyncTenant, reason: str) -> None:
@@ -81,25 +82,44 @@ async def _close_alerts(app: App, tenant: Tenant) -> None:
 
 
 async def _withdraw_roles(app: App, tenant: Tenant) -> None:
-    """Take the application's own Azure roles back before it goes; what is refused is left without an owner."""
+    """Take the application's own Azure roles back before it goes; what is refused is noted, and has no owner then."""
     if tenant.enterprise_app_id is None:
         return
     credential = tenants.client_credential(app, tenant, app_only=False)
     for row in await tenants.subscriptions(app, tenant.id):
         if row.gone or row.access not in ("application", "adminAgents"):
             continue
+        reason = NOT_SYNCED
         try:
             await arm.remove_own_roles(app.settings, app.transport.azure, credential, row.id, tenant.enterprise_app_id)
         except (Throttled, NeedsConsent):
             raise
         except MicrosoftError as error:
             log.info("roles on subscription %s were not withdrawn: %s", row.id, error)
-        await app.tables.update(
-            SUBSCRIPTIONS,
-            "subscription",
-            row.id,
-            lambda current: current.changed(access="none", access_reason=NOT_SYNCED),
-        )
+            reason = f"{ROLES_LEFT} {error.message}"
+        await _out_of_reach(app, row.id, reason)
+
+
+async def _out_of_reach(app: App, subscription_id: str, reason: str) -> None:
+    await app.tables.update(
+        SUBSCRIPTIONS,
+        "subscription",
+        subscription_id,
+        lambda current: current.changed(access="none", access_reason=reason),
+    )
+
+
+async def _roles_left(app: App, tenant: Tenant) -> dict[str, str] | None:
+    """What the receipt says of roles that Azure did not let us take back; None when there are none."""
+    rows = await tenants.subscriptions(app, tenant.id)
+    names = [row.name for row in rows if (row.access_reason or "").startswith(ROLES_LEFT)]
+    if not names:
+        return None
+    text = (
+        f"The enterprise application is gone, and its roles on {', '.join(names)} are worth nothing; they could not be "
+        "taken back. Delete them there by hand."
+    )
+    return {"code": "rolesLeft", "message": text}
 
 
 async def _delete_application(app: App, connection: Connection, tenant: Tenant) -> None:

@@ -64,6 +64,22 @@ async def test_poisoned_work_that_is_not_there_cannot_be_put_back(fresh_alice: h
     assert answer.status_code == 404
 
 
+async def test_work_that_is_of_no_use_any_more_is_dismissed_once_and_may_still_be_put_back(
+    fresh_alice: httpx.AsyncClient,
+) -> None:
+    kept = await poison.record(composition.current(), CloseAlerts.QUEUE, UNREADABLE, "m1", "It failed.")
+    path = f"/service/poison/{kept.id}"
+    done = await fresh_alice.post(f"{path}/dismiss", json={"reason": "Of a version that is gone"})
+    assert (done.status_code, done.json()["state"]) == (200, "dismissed")
+    assert (await fresh_alice.get("/service/poison?state=poisoned")).json()["value"] == []
+    assert (await fresh_alice.post(f"{path}/dismiss")).status_code == 409
+    assert (await fresh_alice.post(f"{path}/requeue")).json()["state"] == "requeued"
+    assert (await fresh_alice.post(f"{path}/dismiss")).status_code == 409
+    assert (await fresh_alice.post("/service/poison/nothing/dismiss")).status_code == 404
+    audited = [(row["action"], row["reason"]) for row in (await fresh_alice.get("/audit")).json()["value"]]
+    assert ("poison.dismiss", "Of a version that is gone") in audited
+
+
 @pytest.mark.parametrize("writes", range(4))
 async def test_work_that_was_put_back_when_the_worker_was_killed_is_sent_or_still_waits(
     fresh_alice: httpx.AsyncClient, settle: Callable[[], Awaitable[None]], writes: int

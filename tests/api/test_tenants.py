@@ -11,7 +11,7 @@ import pytest_asyncio
 from sandbox import first_party
 from sandbox.host import Host
 from sandbox.server import Sandbox
-from sandbox.world import Tenant
+from sandbox.world import Fault, Tenant
 from tests.app_fixtures import ApiFor
 from tests.connecting import connect, draft, press
 from tests.tenanting import Settle, operation, refresh, site, sync, tenants
@@ -227,6 +227,25 @@ async def test_unsync_removes_the_application_its_roles_and_shows_the_tenant_dea
     again = await sync(alice, settle, "Contoso")
     assert again["status"] == "succeeded", again
     assert applications(sandbox, "Contoso") == 1
+
+
+async def test_the_receipt_of_an_unsync_names_the_roles_that_azure_did_not_take_back(
+    alice: httpx.AsyncClient, settle: Settle, sandbox: Sandbox
+) -> None:
+    await sync(alice, settle, "Contoso")
+    contoso = (await tenants(alice))["Contoso"]["id"]
+    shown = await subscriptions(alice, contoso)
+    name, one = next((name, row) for name, row in shown.items() if row["access"] == "application")
+    path = f"/subscriptions/{one['id']}/providers/Microsoft.Authorization/roleAssignments/"
+    sandbox.cloud.faults.append(Fault(service="arm", method="DELETE", path=path, status=403))
+    answer = await alice.post("/tenants/unsync", json={"tenantIds": [contoso]})
+    await settle(60, delayed=True)
+    ended = await operation(alice, answer)
+    [item] = ended["items"]
+    assert (ended["status"], item["status"], item["error"]["code"]) == ("succeeded", "succeeded", "rolesLeft")
+    assert name in item["error"]["message"]
+    assert applications(sandbox, "Contoso") == 0
+    assert "could not be taken back" in (await subscriptions(alice, contoso))[name]["accessReason"]
 
 
 async def test_the_primary_tenant_cannot_be_unsynced(alice: httpx.AsyncClient, settle: Settle) -> None:
