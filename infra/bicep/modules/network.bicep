@@ -1,0 +1,102 @@
+// The network of a private deployment: one subnet that the Function App's requests leave through, one for private
+// endpoints, and nothing that comes in from outside.
+
+@description('Name of the virtual network.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Address space; a /24 is plenty.')
+param addressPrefix string
+
+resource closed 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
+  name: '${name}-nsg'
+  location: location
+  tags: tags
+  properties: {
+    securityRules: [
+      {
+        name: 'https-to-endpoints'
+        properties: {
+          priority: 100
+          direction: 'Inbound'
+          access: 'Allow'
+          protocol: 'Tcp'
+          sourceAddressPrefix: 'VirtualNetwork'
+          sourcePortRange: '*'
+          destinationAddressPrefix: 'VirtualNetwork'
+          destinationPortRange: '443'
+        }
+      }
+      {
+        name: 'nothing-else'
+        properties: {
+          priority: 4096
+          direction: 'Inbound'
+          access: 'Deny'
+          protocol: '*'
+          sourceAddressPrefix: '*'
+          sourcePortRange: '*'
+          destinationAddressPrefix: '*'
+          destinationPortRange: '*'
+        }
+      }
+    ]
+  }
+}
+
+resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    addressSpace: {
+      addressPrefixes: [
+        addressPrefix
+      ]
+    }
+    subnets: [
+      {
+        // Flex Consumption takes one address for every instance or so: a /25 for some hundred.
+        name: 'functions'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+          networkSecurityGroup: {
+            id: closed.id
+          }
+          delegations: [
+            {
+              name: 'functions'
+              properties: {
+                serviceName: 'Microsoft.App/environments'
+              }
+            }
+          ]
+        }
+      }
+      {
+        name: 'endpoints'
+        properties: {
+          addressPrefix: cidrSubnet(addressPrefix, 27, 4)
+          networkSecurityGroup: {
+            id: closed.id
+          }
+          privateEndpointNetworkPolicies: 'Enabled'
+        }
+      }
+    ]
+  }
+}
+
+@description('Resource id of the network.')
+output id string = network.id
+
+@description('Subnet for the Function App.')
+output functionsSubnetId string = '${network.id}/subnets/functions'
+
+@description('Subnet for private endpoints.')
+output endpointsSubnetId string = '${network.id}/subnets/endpoints'

@@ -1,0 +1,49 @@
+// The vault of every secret that others give us: refresh tokens, keys of ticket systems. The application itself has none.
+
+@description('Name of the vault: 3 to 24 letters, digits and hyphens, unique in the world.')
+param name string
+
+@description('Azure region.')
+param location string
+
+@description('Tags of every resource.')
+param tags object
+
+@description('Days a deleted secret, or the deleted vault, can be recovered; it cannot be purged before. Fixed once the vault is made.')
+@minValue(7)
+@maxValue(90)
+param softDeleteDays int
+
+@description('Reachable through private endpoints only.')
+param privateNetwork bool
+
+resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    tenantId: tenant().tenantId
+    sku: {
+      family: 'A'
+      name: 'standard'
+    }
+    enableRbacAuthorization: true
+    enableSoftDelete: true
+    enablePurgeProtection: true
+    softDeleteRetentionInDays: softDeleteDays
+    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    networkAcls: {
+      bypass: 'AzureServices'
+      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+    }
+  }
+}
+
+@description('Resource id.')
+output id string = vault.id
+
+@description('Name.')
+output name string = vault.name
+
+@description('Address: KEY_VAULT_URL.')
+output url string = vault.properties.vaultUri
