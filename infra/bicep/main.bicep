@@ -67,8 +67,8 @@ param budgetStart string = utcNow('yyyy-MM-01')
 @description('Storage and vault through private endpoints only, the Function App in a network of its own.')
 param privateNetwork bool = false
 
-@description('Address space of that network.')
-param networkAddressPrefix string = '10.86.0.0/24'
+@description('First three numbers of the addresses of that network, a /24.')
+param networkPrefix string = '10.86.0'
 
 @description('GDAP_GROUP_NAME.')
 param gdapGroupName string = 'Tenantry GDAP'
@@ -92,6 +92,7 @@ var tags = {
 var token = take(uniqueString(subscription().id, environmentName, location), 8)
 var base = 'tenantry-${environmentName}'
 var emails = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
+var publicNetworkAccess = privateNetwork ? 'Disabled' : 'Enabled'
 // What a private deployment reaches through endpoints of storage; none otherwise, so that the loop makes none.
 var storageParts = privateNetwork ? [
   'blob'
@@ -122,7 +123,7 @@ module network 'modules/network.bicep' = if (privateNetwork) {
     name: 'vnet-${base}'
     location: location
     tags: tags
-    addressPrefix: networkAddressPrefix
+    prefix: networkPrefix
   }
 }
 
@@ -135,7 +136,7 @@ module storage 'modules/storage.bicep' = {
     tags: tags
     sku: storageSku
     deploymentContainer: 'packages'
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 
@@ -147,7 +148,7 @@ module vault 'modules/vault.bicep' = {
     location: location
     tags: tags
     softDeleteDays: vaultSoftDeleteDays
-    privateNetwork: privateNetwork
+    publicNetworkAccess: publicNetworkAccess
   }
 }
 

@@ -109,13 +109,21 @@ resource site 'Microsoft.Web/sites@2024-11-01' = {
 }
 
 // Nobody signs in to the deployment site with a password: azd and pipelines come with an Entra token.
-resource passwords 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = [for kind in ['ftp', 'scm']: {
+resource noFtpPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
   parent: site
-  name: kind
+  name: 'ftp'
   properties: {
     allow: false
   }
-}]
+}
+
+resource noDeploymentPassword 'Microsoft.Web/sites/basicPublishingCredentialsPolicies@2024-11-01' = {
+  parent: site
+  name: 'scm'
+  properties: {
+    allow: false
+  }
+}
 
 @description('Resource id.')
 output id string = site.id

@@ -10,8 +10,8 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
-@description('Address space; a /24 is plenty.')
-param addressPrefix string
+@description('First three numbers of its addresses, a /24.')
+param prefix string
 
 resource closed 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: '${name}-nsg'
@@ -56,7 +56,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
   properties: {
     addressSpace: {
       addressPrefixes: [
-        addressPrefix
+        '${prefix}.0/24'
       ]
     }
     subnets: [
@@ -64,7 +64,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
         // Flex Consumption takes one address for every instance or so: a /25 for some hundred.
         name: 'functions'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 25, 0)
+          addressPrefix: '${prefix}.0/25'
           networkSecurityGroup: {
             id: closed.id
           }
@@ -81,7 +81,7 @@ resource network 'Microsoft.Network/virtualNetworks@2024-05-01' = {
       {
         name: 'endpoints'
         properties: {
-          addressPrefix: cidrSubnet(addressPrefix, 27, 4)
+          addressPrefix: '${prefix}.128/27'
           networkSecurityGroup: {
             id: closed.id
           }

@@ -19,6 +19,20 @@ param identityPrincipalId string
 param administratorId string
 
 var shared = loadJsonContent('../registrations.json')
+var access = {
+  requestedAccessTokenVersion: 2
+  oauth2PermissionScopes: [
+    shared.scope
+  ]
+  preAuthorizedApplications: [
+    {
+      appId: portal.appId
+      delegatedPermissionIds: [
+        shared.scope.id
+      ]
+    }
+  ]
+}
 var administrator = filter(shared.appRoles, role => role.value == 'Integration.Admin')[0]
 
 resource portal 'Microsoft.Graph/applications@v1.0' = {
@@ -37,20 +51,19 @@ resource api 'Microsoft.Graph/applications@v1.0' = {
   displayName: 'Tenantry API (${suffix})'
   signInAudience: 'AzureADMyOrg'
   appRoles: shared.appRoles
-  api: {
-    requestedAccessTokenVersion: 2
-    oauth2PermissionScopes: [
-      shared.scope
-    ]
-    preAuthorizedApplications: [
-      {
-        appId: portal.appId
-        delegatedPermissionIds: [
-          shared.scope.id
-        ]
-      }
-    ]
-  }
+  api: access
+}
+
+// Once more, with its address: that carries the client id, which is known only when the registration is there.
+resource addressedApi 'Microsoft.Graph/applications@v1.0' = {
+  uniqueName: api.uniqueName
+  displayName: api.displayName
+  signInAudience: 'AzureADMyOrg'
+  identifierUris: [
+    'api://${api.appId}'
+  ]
+  appRoles: shared.appRoles
+  api: access
 }
 
 resource partner 'Microsoft.Graph/applications@v1.0' = {
@@ -80,7 +93,7 @@ resource portalPrincipal 'Microsoft.Graph/servicePrincipals@v1.0' = {
 }
 
 resource apiPrincipal 'Microsoft.Graph/servicePrincipals@v1.0' = {
-  appId: api.appId
+  appId: addressedApi.appId
 }
 
 resource partnerPrincipal 'Microsoft.Graph/servicePrincipals@v1.0' = {
@@ -93,18 +106,8 @@ resource administration 'Microsoft.Graph/appRoleAssignedTo@v1.0' = if (!empty(ad
   resourceId: apiPrincipal.id
 }
 
-// The address of an API carries its own client id, which is known only once it is there.
-module address 'registration-address.bicep' = {
-  name: 'registration-address'
-  params: {
-    uniqueName: api.uniqueName
-    displayName: api.displayName
-    appId: api.appId
-  }
-}
-
 @description('Client id of the API: API_CLIENT_ID.')
-output apiClientId string = api.appId
+output apiClientId string = addressedApi.appId
 
 @description('Client id of the portal: PORTAL_CLIENT_ID.')
 output portalClientId string = portal.appId

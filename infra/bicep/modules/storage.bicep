@@ -22,8 +22,12 @@ param sku string
 @description('Container of the deployed packages.')
 param deploymentContainer string
 
-@description('Reachable through private endpoints only.')
-param privateNetwork bool
+@description('Disabled: reachable through private endpoints only.')
+@allowed([
+  'Disabled'
+  'Enabled'
+])
+param publicNetworkAccess string
 
 resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
   name: name
@@ -40,10 +44,10 @@ resource account 'Microsoft.Storage/storageAccounts@2025-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
-      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      defaultAction: publicNetworkAccess == 'Disabled' ? 'Deny' : 'Allow'
     }
   }
 }

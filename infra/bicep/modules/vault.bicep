@@ -14,8 +14,12 @@ param tags object
 @maxValue(90)
 param softDeleteDays int
 
-@description('Reachable through private endpoints only.')
-param privateNetwork bool
+@description('Disabled: reachable through private endpoints only.')
+@allowed([
+  'Disabled'
+  'Enabled'
+])
+param publicNetworkAccess string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
   name: name
@@ -31,10 +35,10 @@ resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
     enableSoftDelete: true
     enablePurgeProtection: true
     softDeleteRetentionInDays: softDeleteDays
-    publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
+    publicNetworkAccess: publicNetworkAccess
     networkAcls: {
       bypass: 'AzureServices'
-      defaultAction: privateNetwork ? 'Deny' : 'Allow'
+      defaultAction: publicNetworkAccess == 'Disabled' ? 'Deny' : 'Allow'
     }
   }
 }
