@@ -19,7 +19,7 @@ param portalSku string = 'Free'
 @description('Object id of the person or group who gets the app role Integration.Admin; empty: nobody yet.')
 param administratorId string = ''
 
-@description('Make the app registrations with the Microsoft Graph extension. False: infra/hooks/registrations.py makes them, and the three client ids below are its.')
+@description('Make the app registrations with the Microsoft Graph extension. False: infra/hooks/registrations.py makes them, and the four ids below are its.')
 param useGraphExtension bool = true
 
 @description('Client id of the API, when the registrations are made by the script.')
@@ -30,6 +30,9 @@ param portalClientId string = ''
 
 @description('Client id of the multi-tenant registration, when the registrations are made by the script.')
 param partnerClientId string = ''
+
+@description('Object id of the service principal of the multi-tenant registration, when the registrations are made by the script.')
+param partnerPrincipalId string = ''
 
 @description('Copies of the storage account.')
 param storageSku string = 'Standard_LRS'
@@ -70,19 +73,19 @@ param privateNetwork bool = false
 @description('First three numbers of the addresses of that network, a /24.')
 param networkPrefix string = '10.86.0'
 
-@description('GDAP_GROUP_NAME.')
+@description('GDAP_GROUP_NAME: security group of the partner tenant that holds the GDAP access assignments.')
 param gdapGroupName string = 'Tenantry GDAP'
 
-@description('APPROVAL_ABOVE_DEVICES.')
+@description('APPROVAL_ABOVE_DEVICES: an action on more devices than this waits for a second person; 0: none does.')
 param approvalAboveDevices int = 25
 
-@description('APPROVAL_HOURS.')
+@description('APPROVAL_HOURS: how long that is waited for.')
 param approvalHours int = 24
 
-@description('CHANGE_RETENTION_DAYS.')
+@description('CHANGE_RETENTION_DAYS: how long health changes, closed alerts, operations and deliveries are kept.')
 param changeRetentionDays int = 90
 
-@description('AUDIT_RETENTION_DAYS.')
+@description('AUDIT_RETENTION_DAYS: how long the audit log is kept.')
 param auditRetentionDays int = 365
 
 var tags = {
@@ -339,3 +342,6 @@ output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 
 @description('Address of the vault.')
 output KEY_VAULT_URL string = vault.outputs.url
+
+@description('Object id of the service principal that clients delegate their subscriptions to.')
+output PARTNER_PRINCIPAL_ID string = useGraphExtension ? registrations!.outputs.partnerPrincipalId : partnerPrincipalId

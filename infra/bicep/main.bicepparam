@@ -11,6 +11,7 @@ param useGraphExtension = bool(readEnvironmentVariable('USE_GRAPH_EXTENSION', 't
 param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '')
 param portalClientId = readEnvironmentVariable('PORTAL_CLIENT_ID', '')
 param partnerClientId = readEnvironmentVariable('PARTNER_CLIENT_ID', '')
+param partnerPrincipalId = readEnvironmentVariable('PARTNER_PRINCIPAL_ID', '')
 param storageSku = readEnvironmentVariable('STORAGE_SKU', 'Standard_LRS')
 param vaultSoftDeleteDays = int(readEnvironmentVariable('VAULT_SOFT_DELETE_DAYS', '90'))
 param instanceMemoryMB = int(readEnvironmentVariable('INSTANCE_MEMORY_MB', '2048'))

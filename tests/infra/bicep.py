@@ -27,8 +27,7 @@ def parsed(path: Path) -> dict[str, Any]:
     if path.suffix == ".bicepparam":
         text = re.sub(r"^using .*$", "", text, flags=re.MULTILINE)
         text = re.sub(r"^param ", "var ", text, flags=re.MULTILINE)
-    found: dict[str, Any] = pycep.BicepParser().parse(text=text)
-    return found
+    return dict(pycep.BicepParser().parse(text=text))
 
 
 def symbols(path: Path) -> set[str]:
@@ -83,32 +82,32 @@ def resources(paths: list[Path] | None = None) -> list[Resource]:
 
 
 def _within(place: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _within(f"{place}[]", item)
-    elif not isinstance(value, dict):
-        if place:
-            yield place, value
-    elif set(value) == {"operator"}:
-        operands = value["operator"]["operands"]
-        yield place, None
-        for name in ("true_value", "false_value"):
-            if name in operands:
-                yield from _within(place, operands[name])
-        # `a == b ? c : d` is read as `a == (b ? c : d)`.
-        if isinstance(operands.get("operand_2"), dict) and "condition" in str(operands["operand_2"]):
-            yield from _within(place, operands["operand_2"])
-    elif set(value) == {"function"}:
-        yield place, None
-        if value["function"]["type"] == "union":
-            for argument in value["function"]["parameters"].values():
-                if isinstance(argument, dict):
-                    yield from _within(place, argument)
-    elif "loop_type" in value:
-        yield from _within(f"{place}[]", body(value))
-    else:
+    """What is set at a place and below it."""
+    if isinstance(value, dict) and not set(value) & {"operator", "function", "loop_type"}:
         if place:
             yield place, None
         for name, item in value.items():
-            inner = name.strip("'")
+            inner = str(name).strip("'")
             yield from _within(f"{place}.{inner}" if place else inner, item)
+        return
+    yield place, None if isinstance(value, dict | list) else value
+    for inner, item in _choices(place, value):
+        yield from _within(inner, item)
+
+
+def _choices(place: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """What an expression may come to, as far as it is written there."""
+    if isinstance(value, list):
+        yield from ((f"{place}[]", item) for item in value)
+    elif isinstance(value, dict) and "loop_type" in value:
+        yield f"{place}[]", body(value)
+    elif isinstance(value, dict) and "function" in value and value["function"]["type"] == "union":
+        yield from ((place, part) for part in value["function"]["parameters"].values() if isinstance(part, dict))
+    elif isinstance(value, dict) and "operator" in value:
+        operands = value["operator"]["operands"]
+        if "condition" in operands:
+            yield place, operands["true_value"]
+            yield place, operands["false_value"]
+        # `a == b ? c : d` is read as `a == (b ? c : d)`.
+        elif "condition" in str(operands.get("operand_2")):
+            yield place, operands["operand_2"]

@@ -1,5 +1,6 @@
-"""Looks up what the Bicep files name (resource types, API versions, properties, allowed values) in Microsoft's own type
-definitions, and writes what it finds into facts.json, which the tests hold the files against.
+"""Looks up what the Bicep files name in Microsoft's own type definitions, and writes it into facts.json.
+
+Resource types, API versions, properties and allowed values: the tests hold the files against them.
 
 `python -m tests.infra.facts <Azure/bicep-types-az> <microsoftgraph/msgraph-bicep-types>`, each the git directory of a
 clone. It fails on anything that is not there.

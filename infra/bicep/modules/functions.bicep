@@ -125,9 +125,6 @@ resource noDeploymentPassword 'Microsoft.Web/sites/basicPublishingCredentialsPol
   }
 }
 
-@description('Resource id.')
-output id string = site.id
-
 @description('Name.')
 output name string = site.name
 

@@ -114,3 +114,6 @@ output portalClientId string = portal.appId
 
 @description('Client id of the multi-tenant registration: PARTNER_CLIENT_ID.')
 output partnerClientId string = partner.appId
+
+@description('Object id of its service principal: whom clients delegate to.')
+output partnerPrincipalId string = partnerPrincipal.id
