@@ -83,7 +83,7 @@ def resources(paths: list[Path] | None = None) -> list[Resource]:
 
 def _within(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     """What is set at a place and below it."""
-    if isinstance(value, dict) and not set(value) & {"operator", "function", "loop_type"}:
+    if isinstance(value, dict) and not _is_expression(value):
         if place:
             yield place, None
         for name, item in value.items():
@@ -93,6 +93,10 @@ def _within(place: str, value: Any) -> Iterator[tuple[str, Any]]:
     yield place, None if isinstance(value, dict | list) else value
     for inner, item in _choices(place, value):
         yield from _within(inner, item)
+
+
+def _is_expression(value: dict[str, Any]) -> bool:
+    return set(value) in ({"operator"}, {"function"}) or "loop_type" in value
 
 
 def _choices(place: str, value: Any) -> Iterator[tuple[str, Any]]:
