@@ -56,6 +56,13 @@ resource site 'Microsoft.Web/sites@2024-11-01' existing = {
 }
 
 resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_66: failed request tracing is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_63: HTTP logging is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_222: public network access is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_80: a .NET version is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_13: sign-in by the platform is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_88: file shares is no app setting; this resource holds app settings only
+  // checkov:skip=CKV_AZURE_65: error pages is no app setting; this resource holds app settings only
   parent: site
   name: 'appsettings'
   properties: {

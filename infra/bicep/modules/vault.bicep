@@ -22,6 +22,8 @@ param softDeleteDays int
 param publicNetworkAccess string
 
 resource vault 'Microsoft.KeyVault/vaults@2024-11-01' = {
+  // checkov:skip=CKV_AZURE_109: closed by the parameter privateNetwork; without it every request still needs an Entra token
+  // checkov:skip=CKV_AZURE_189: closed by the parameter privateNetwork; without it every request still needs an Entra token
   name: name
   location: location
   tags: tags
