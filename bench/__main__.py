@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import bulk, cycle, deliveries, large_list, latency, noise
+from bench import bulk, cost, cycle, deliveries, large_list, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -200,6 +200,14 @@ def large_list_in_a_browser(_: argparse.Namespace) -> list[str]:
     return large_list.failures(result)
 
 
+def a_month_in_azure(_: argparse.Namespace) -> list[str]:
+    """Count operations, print what they cost a month, and write; there is no limit."""
+    counts = cost.measure()
+    print(cost.table(counts))
+    write(cost=counts)
+    return []
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "noise": noisy_day,
     "cycles": cycles,
@@ -207,6 +215,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "deliveries": with_faults_and_kills,
     "bulk": many_restarts,
     "list": large_list_in_a_browser,
+    "cost": a_month_in_azure,
 }
 
 
