@@ -1,9 +1,9 @@
-"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and four other parts.
+"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and other parts.
 
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
 bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py,
-bench/deliveries.py, bench/bulk.py and bench/large_list.py say what they measure.
+bench/deliveries.py, bench/bulk.py, bench/large_list.py and bench/cost.py say what they measure.
 """
 
 from __future__ import annotations

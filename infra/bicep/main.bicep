@@ -319,6 +319,9 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(emails)) 
   }
 }
 
+@description('Entra tenant of the subscription, which is the provider\'s; the scripted registrations are made there.')
+output AZURE_TENANT_ID string = tenant().tenantId
+
 @description('Name of the resource group.')
 output AZURE_RESOURCE_GROUP string = group.name
 

@@ -16,6 +16,18 @@ from tests.infra.facts import FACTS, LEFT_TO_BICEP
 KNOWN: dict[str, Any] = json.loads(FACTS.read_text())["resources"]
 ENTRIES = [path for path in FILES if path.name == "main.bicep"]
 LARGEST = 450
+METRICS = {
+    "tenantry.deliveries",
+    "tenantry.microsoft.calls",
+    "tenantry.microsoft.throttled",
+    "tenantry.poll.age",
+    "tenantry.poll.duration",
+    "tenantry.queue.depth",
+    "tenantry.queue.poison",
+    "tenantry.secrets.expiring",
+    "tenantry.sinks.failing",
+}
+"""Those of docs/telemetry.md."""
 NAMES_OF_FILES = {path: str(path.relative_to(bicep.FOLDER)) for path in (*FILES, *PARAMETER_FILES)}
 
 
@@ -141,6 +153,7 @@ def test_the_alerts_and_the_workbook_ask_for_metrics_of_one_name() -> None:
     asked = {name for row in alerts for name in re.findall(r"tenantry\.[a-z.]+", row["query"])}
     assert len(asked) == len(alerts)
     assert asked <= set(re.findall(r"tenantry\.[a-z.]+", workbook))
+    assert set(re.findall(r"tenantry\.[a-z.]+", workbook)) == METRICS
     assert {row["name"] for row in alerts} == {"poll-late", "poison", "sink-failing", "secret-expiring"}
     for row in alerts:
         assert set(row) == {"name", "title", "description", "severity", "every", "over", "query"}
