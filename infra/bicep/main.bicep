@@ -64,8 +64,11 @@ param alertEmails string = ''
 @description('What a month may cost before somebody is told, in the currency of the subscription; 0, or no e-mail address: no budget.')
 param monthlyBudget int = 50
 
-@description('First day of the month in which the budget begins.')
-param budgetStart string = utcNow('yyyy-MM-01')
+@description('First day of the month in which the budget began: BUDGET_START of the first deployment, as it cannot be changed later; empty: the running month.')
+param budgetStart string = ''
+
+@description('First day of the running month; not to be given.')
+param thisMonth string = utcNow('yyyy-MM-01')
 
 @description('Storage and vault through private endpoints only, the Function App in a network of its own.')
 param privateNetwork bool = false
@@ -96,6 +99,7 @@ var token = take(uniqueString(subscription().id, environmentName, location), 8)
 var base = 'tenantry-${environmentName}'
 var emails = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
 var publicNetworkAccess = privateNetwork ? 'Disabled' : 'Enabled'
+var firstMonth = empty(budgetStart) ? thisMonth : budgetStart
 // What a private deployment reaches through endpoints of storage; none otherwise, so that the loop makes none.
 var storageParts = privateNetwork ? [
   'blob'
@@ -315,12 +319,15 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(emails)) 
     name: 'budget-${base}'
     amount: monthlyBudget
     emails: emails
-    startDate: budgetStart
+    startDate: firstMonth
   }
 }
 
 @description('Entra tenant of the subscription, which is the provider\'s; the scripted registrations are made there.')
 output AZURE_TENANT_ID string = tenant().tenantId
+
+@description('First day of the month in which the budget began; the next deployment gives it back.')
+output BUDGET_START string = firstMonth
 
 @description('Name of the resource group.')
 output AZURE_RESOURCE_GROUP string = group.name

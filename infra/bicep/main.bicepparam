@@ -22,6 +22,7 @@ param logDailyGigabytes = int(readEnvironmentVariable('LOG_DAILY_GIGABYTES', '1'
 param logStorageRequests = bool(readEnvironmentVariable('LOG_STORAGE_REQUESTS', 'false'))
 param alertEmails = readEnvironmentVariable('ALERT_EMAILS', '')
 param monthlyBudget = int(readEnvironmentVariable('MONTHLY_BUDGET', '50'))
+param budgetStart = readEnvironmentVariable('BUDGET_START', '')
 param privateNetwork = bool(readEnvironmentVariable('PRIVATE_NETWORK', 'false'))
 param networkPrefix = readEnvironmentVariable('NETWORK_PREFIX', '10.86.0')
 param gdapGroupName = readEnvironmentVariable('GDAP_GROUP_NAME', 'Tenantry GDAP')

@@ -185,5 +185,7 @@ def test_clients_delegate_built_in_roles_each_of_which_is_good_for_something() -
         assert "dataActions" not in ROLES[row["name"]]
     for row in document["onDemand"]:
         assert covered(row["name"]), row["name"]
-    default = bicep.parsed(bicep.FOLDER / "client" / "main.bicep")["parameters"]["actOn"]["default"]
-    assert default == ["Virtual Machine Contributor"]
+    act_on = bicep.parsed(bicep.FOLDER / "client" / "main.bicep")["parameters"]["actOn"]
+    assert act_on["default"] == ["Virtual Machine Contributor"]
+    (allowed,) = (row["argument"] for row in act_on["decorators"] if row["type"] == "allowed")
+    assert allowed == [row["name"] for row in document["onDemand"]]

@@ -17,6 +17,18 @@ param providerPrincipalId string
 param providerPrincipalName string = 'Tenantry'
 
 @description('Names of the roles of roles.json that are given beside Reader: one for each kind of resource that is to be acted on.')
+@allowed([
+  'Virtual Machine Contributor'
+  'Website Contributor'
+  'Web Plan Contributor'
+  'SQL DB Contributor'
+  'SQL Managed Instance Contributor'
+  'Redis Cache Contributor'
+  'Logic App Operator'
+  'Data Factory Contributor'
+  'Automation Operator'
+  'Desktop Virtualization Session Host Operator'
+])
 param actOn array = [
   'Virtual Machine Contributor'
 ]

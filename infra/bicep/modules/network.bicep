@@ -13,39 +13,13 @@ param tags object
 @description('First three numbers of its addresses, a /24.')
 param prefix string
 
+// Azure's own rules are enough: nothing comes in from the internet, all within the network talks to each other.
 resource closed 'Microsoft.Network/networkSecurityGroups@2024-05-01' = {
   name: '${name}-nsg'
   location: location
   tags: tags
   properties: {
-    securityRules: [
-      {
-        name: 'https-to-endpoints'
-        properties: {
-          priority: 100
-          direction: 'Inbound'
-          access: 'Allow'
-          protocol: 'Tcp'
-          sourceAddressPrefix: 'VirtualNetwork'
-          sourcePortRange: '*'
-          destinationAddressPrefix: 'VirtualNetwork'
-          destinationPortRange: '443'
-        }
-      }
-      {
-        name: 'nothing-else'
-        properties: {
-          priority: 4096
-          direction: 'Inbound'
-          access: 'Deny'
-          protocol: '*'
-          sourceAddressPrefix: '*'
-          sourcePortRange: '*'
-          destinationAddressPrefix: '*'
-          destinationPortRange: '*'
-        }
-      }
-    ]
+    securityRules: []
   }
 }
 
