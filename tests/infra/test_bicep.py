@@ -101,6 +101,24 @@ def test_a_parameter_file_has_the_defaults_of_the_template() -> None:
     assert differing == {}
 
 
+def test_the_defaults_are_what_the_modules_take() -> None:
+    wrong = []
+    for path in ENTRIES:
+        defaults = {name: row["default"] for name, row in parsed(path)["parameters"].items()}
+        for name, module in parsed(path)["modules"].items():
+            takes = parsed(bicep.module_path(path, module))["parameters"]
+            for parameter, given in bicep.body(module["config"])["params"].items():
+                if not isinstance(given, str) or defaults.get(given) is None:
+                    continue
+                limits = {row["type"]: row.get("argument") for row in takes[parameter]["decorators"]}
+                allowed = limits.get("allowed")
+                within = defaults[given] in allowed if isinstance(allowed, list) else True
+                within &= "minValue" not in limits or defaults[given] >= limits["minValue"]
+                within &= "maxValue" not in limits or defaults[given] <= limits["maxValue"]
+                wrong += [] if within or isinstance(defaults[given], list) else [f"{name}: {parameter}"]
+    assert wrong == []
+
+
 @pytest.mark.parametrize("resource", bicep.resources(), ids=str)
 def test_a_resource_is_what_its_type_definition_says(resource: bicep.Resource) -> None:
     """Of what was looked up with `python -m tests.infra.facts`."""
