@@ -7,7 +7,7 @@ CODE := $(wildcard function_app.py functions shared sandbox tests bench infra)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint lint-infra format bench lock clean
+.PHONY: help setup demo tour sandbox portal screenshots test test-clients lint format bench lock clean
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -57,17 +57,7 @@ test: portal ## Run the tests, with coverage (ARGS="tests/unit -k name" narrows 
 test-clients: setup ## Drive the sandbox with the unmodified Azure CLI and Cloud Custodian
 	tests/clients/run.sh $(ARGS)
 
-# checkov asks for older packages than the rest, so it has an environment of its own.
-.venv-checkov/.stamp: infra/requirements-checkov.txt | $(VENV)/.stamp
-	@echo "Installing .venv-checkov"
-	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-checkov
-	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r infra/requirements-checkov.txt
-	@touch $@
-
-lint-infra: .venv-checkov/.stamp ## Check the Bicep files with checkov, without any download
-	@.venv-checkov/bin/python infra/lint.py
-
-lint: $(VENV)/.stamp portal/src/api/schema.d.ts lint-infra ## Check style, types, import rules and the Bicep files
+lint: $(VENV)/.stamp portal/src/api/schema.d.ts ## Check style, types and import rules
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
@@ -81,6 +71,19 @@ format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend wh
 
 bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
+
+# checkov asks for older packages than the rest, so it has an environment of its own.
+.venv-checkov/.stamp: infra/requirements-checkov.txt | $(VENV)/.stamp
+	@echo "Installing .venv-checkov"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r infra/requirements-checkov.txt
+	@touch $@
+
+.PHONY: lint-infra
+lint-infra: .venv-checkov/.stamp ## Check the Bicep files with checkov, without any download (make lint does too)
+	@.venv-checkov/bin/python infra/lint.py
+
+lint: lint-infra
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade requirements.in -o requirements.txt

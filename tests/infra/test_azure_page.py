@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import json
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import azure.functions as func
 from croniter import croniter
 
 from bench import cost
+from functions import timers
 from tests.infra import bicep
 from tests.infra.test_truth import CALLS, HOST, covered
 
@@ -39,16 +40,9 @@ def test_more_tenants_cost_more_and_the_free_grants_are_no_income() -> None:
 
 
 def test_the_estimate_counts_every_timer_as_often_as_it_runs() -> None:
-    tree = ast.parse((bicep.ROOT / "functions" / "timers.py").read_text())
-    schedules = {
-        function.name: keyword.value.value
-        for function in ast.walk(tree)
-        if isinstance(function, ast.AsyncFunctionDef)
-        for decorator in function.decorator_list
-        if isinstance(decorator, ast.Call)
-        for keyword in decorator.keywords
-        if keyword.arg == "schedule" and isinstance(keyword.value, ast.Constant)
-    }
+    host = func.FunctionApp()
+    host.register_functions(timers.blueprint)
+    schedules = {row.get_function_name(): row.get_trigger().get_dict_repr()["schedule"] for row in host.get_functions()}
     midnight = datetime(2026, 3, 2, tzinfo=UTC) - timedelta(seconds=1)
     runs = {}
     for name, cron in schedules.items():

@@ -113,8 +113,8 @@ def test_the_defaults_are_what_the_modules_take() -> None:
                 limits = {row["type"]: row.get("argument") for row in takes[parameter]["decorators"]}
                 allowed = limits.get("allowed")
                 within = defaults[given] in allowed if isinstance(allowed, list) else True
-                within &= "minValue" not in limits or defaults[given] >= limits["minValue"]
-                within &= "maxValue" not in limits or defaults[given] <= limits["maxValue"]
+                within &= "min_value" not in limits or defaults[given] >= limits["min_value"]
+                within &= "max_value" not in limits or defaults[given] <= limits["max_value"]
                 wrong += [] if within or isinstance(defaults[given], list) else [f"{name}: {parameter}"]
     assert wrong == []
 
