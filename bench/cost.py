@@ -67,7 +67,7 @@ PRICES = {
     "alertRules": 4 * 0.50,
 }
 """US dollars, pay as you go, East US, locally redundant: azure.microsoft.com/pricing for functions, storage (tables,
-queues, blobs), key-vault and monitor, as known in November 2026. They change: put in those of your region."""
+queues, blobs), key-vault and monitor, as they were in 2025. They change: put in those of today and of your region."""
 
 
 async def count(size: Size) -> dict[str, dict[str, float]]:

@@ -1,4 +1,4 @@
-// Fill in, then: az deployment sub create --location westeurope --template-file main.bicep --parameters main.bicepparam
+// Fill in, then: az deployment sub create --location westeurope --parameters main.bicepparam
 
 using 'main.bicep'
 
