@@ -3,7 +3,7 @@ VENV ?= .venv
 WORLD ?= default
 ARGS ?=
 BIN := $(VENV)/bin
-CODE := $(wildcard function_app.py functions shared sandbox tests bench)
+CODE := $(wildcard function_app.py functions shared sandbox tests bench infra)
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SITE := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
@@ -77,9 +77,23 @@ format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend wh
 bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
+# checkov asks for older packages than the rest, so it has an environment of its own.
+.venv-checkov/.stamp: infra/requirements-checkov.txt | $(VENV)/.stamp
+	@echo "Installing .venv-checkov"
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv-checkov
+	@$(BIN)/uv pip install --quiet --python .venv-checkov/bin/python --require-hashes -r infra/requirements-checkov.txt
+	@touch $@
+
+.PHONY: lint-infra
+lint-infra: .venv-checkov/.stamp ## Check the Bicep files with checkov, without any download (make lint does too)
+	@.venv-checkov/bin/python infra/lint.py
+
+lint: lint-infra
+
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade -c requirements.txt requirements.in requirements-dev.in -o requirements-dev.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-header --upgrade infra/requirements-checkov.in -o infra/requirements-checkov.txt
 	$(BIN)/npm install --package-lock-only --ignore-scripts --loglevel=error
 	$(BIN)/npm update --prefix portal --package-lock-only --ignore-scripts --loglevel=error
 

@@ -1,9 +1,9 @@
-"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and four other parts.
+"""`python -m bench`: poll cycles of a large installation beside the floor of the same requests, and other parts.
 
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
 bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py,
-bench/deliveries.py, bench/bulk.py and bench/large_list.py say what they measure.
+bench/deliveries.py, bench/bulk.py, bench/large_list.py and bench/cost.py say what they measure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import bulk, cycle, deliveries, large_list, latency, noise
+from bench import bulk, cost, cycle, deliveries, large_list, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -200,6 +200,14 @@ def large_list_in_a_browser(_: argparse.Namespace) -> list[str]:
     return large_list.failures(result)
 
 
+def a_month_in_azure(_: argparse.Namespace) -> list[str]:
+    """Count operations, print what they cost a month, and write; there is no limit."""
+    counts = cost.measure()
+    print(cost.table(counts))
+    write(cost=counts)
+    return []
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "noise": noisy_day,
     "cycles": cycles,
@@ -207,6 +215,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
     "deliveries": with_faults_and_kills,
     "bulk": many_restarts,
     "list": large_list_in_a_browser,
+    "cost": a_month_in_azure,
 }
 
 
