@@ -130,7 +130,7 @@ class Alert(Record):
     condition: Condition | OutageCondition | SelfCondition
     severity: Severity = "high"
     opened_at: datetime
-    """When it was made: told, or shown silently."""
+    """When it was made: told, or shown silently; of what we saw begin, when that began. Part of its id."""
     told_at: datetime | None = None
     """When people were first told. None: they never were."""
     since: datetime | None = None
