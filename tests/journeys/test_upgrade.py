@@ -83,10 +83,9 @@ async def as_it_was(estate: Estate, before: Before) -> None:
 async def test_what_was_under_way_is_finished_once(estate: Estate) -> None:
     before = Before.load()
     await estate.settle(60)
-    for _ in range(2):
-        await estate.advance(11 * 60)
-        for name in ("poll_resource_health", "judge_due", "run_schedules", "deliver_due", "resend_lost_work"):
-            await estate.timer(name)
+    await estate.advance(23 * 60)
+    for name in ("poll_resource_health", "judge_due", "run_schedules", "deliver_due", "resend_lost_work"):
+        await estate.timer(name)
     await estate.advance(60)
     await estate.settle(60, delayed=True)
     assert await estate.listed("/service/poison") == []
