@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import pytest_asyncio
 
 from sandbox.host import Host
@@ -18,7 +19,7 @@ from sandbox.host.reset import empty_storage
 from sandbox.host.server import GRACE
 from sandbox.server import Sandbox
 from sandbox.world import Resource
-from shared.store.backup import Backup
+from shared.store.backup import IN_TURN, Backup
 from shared.store.connect import open_tables
 from tests import estate as made
 from tests import scheduling
@@ -131,6 +132,48 @@ async def test_a_restored_system_goes_on_where_it_was(estate: Estate, tmp_path: 
     day = f"{estate.app.clock.now() - timedelta(hours=2):%Y-%m-%d}"
     for each in {day, f"{estate.app.clock.now():%Y-%m-%d}"}:
         assert (await estate.call("GET", "/audit/verify", params={"day": each}))["ok"]
+    assert await estate.listed("/service/poison") == []
+
+
+def devices(estate: Estate, count: int) -> list[Resource]:
+    """Resources of Contoso, of whatever type, that are well."""
+    return [r for r in estate.cloud().resources.values() if r.health and r.health.state == "Available"][:count]
+
+
+async def test_what_happens_during_an_export_is_neither_lost_nor_doubled(
+    estate: Estate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, (first, *left) = Backup._export_table, devices(estate, 7)
+    await estate.call("PUT", "/alerts/policy", json={"outageGroupSize": 0})
+    estate.fall_ill(first)
+    await estate.poll()
+
+    async def meanwhile(tool: Backup, folder: Path, table: str) -> Any:
+        """After each of the tables that follow one another, a machine fails and has its ticket."""
+        done = await read(tool, folder, table)
+        if table in IN_TURN:
+            estate.fall_ill(left[IN_TURN.index(table)])
+            await estate.poll()
+        return done
+
+    monkeypatch.setattr(Backup, "_export_table", meanwhile)
+    app = estate.app
+    async with open_tables(app.settings, app.credential, app.transport.azure) as service:
+        await Backup(service, print).export(tmp_path / "kept")
+    assert await tickets(estate) == {"open": 7}
+    async with stopped(estate) as tool:
+        await wiped(estate)
+        await tool.restore(tmp_path / "kept")
+    await go_on(estate)
+    assert await tickets(estate) == {"open": 7}
+    for machine in (first, *left):
+        estate.recover(machine)
+    await go_on(estate)
+    assert await tickets(estate) == {"closed": 7}
+    for machine in (first, *left):
+        heard = await told(estate, machine)
+        assert {verb for verb, _, _ in heard} == {"opened", "closed"}
+        assert len({webhook_id for verb, _, webhook_id in heard if verb == "opened"}) == 1
     assert await estate.listed("/service/poison") == []
 
 
