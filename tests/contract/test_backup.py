@@ -298,6 +298,11 @@ async def test_a_long_table_is_read_in_pages_of_few_bytes(
     assert pages == [("Large", 2), ("Large", 4), ("Many", 2), ("Many", 1000)]
 
 
+def shape(text: str) -> str:
+    """Without its numbers and checksums."""
+    return re.sub(r"\d+", "#", re.sub(r"[0-9a-f]{64}\.|[0-9a-f]{6}\.\.\.", "<hash>", text))
+
+
 async def told(capsys: pytest.CaptureFixture[str], settings: StorageSettings, *words: str) -> str:
     await command.run(command.parser().parse_args(words), settings)
     return capsys.readouterr().out
@@ -310,15 +315,23 @@ async def test_the_command_exports_checks_and_restores(
     folder = str(tmp_path / "kept")
     table = await service.create_table("Others")
     await table.create_entity({"PartitionKey": "p", "RowKey": "r"})
-    said = await told(capsys, settings, "export", folder)
+    printed = said = await told(capsys, settings, "export", folder)
     assert "Others: 1 rows" in said
     assert "Exported 1 rows of 1 tables of devstoreaccount1" in said
-    assert f"{folder} is whole: 1 rows" in await told(capsys, settings, "check", folder)
+    printed += await told(capsys, settings, "check", folder)
+    assert f"{folder} is whole: 1 rows" in printed
     with pytest.raises(InvalidInput, match="The account is devstoreaccount1, not production"):
         await told(capsys, settings, "restore", folder, "--replace", "production")
     said = await told(capsys, settings, "restore", folder, "--replace", "devstoreaccount1")
     assert "Others: 1 rows deleted" in said
     assert "Restored 1 rows" in said
+    # The page shows what is printed: names, numbers and checksums aside.
+    page = shape((Path(__file__).parents[2] / "docs" / "backup.md").read_text())
+    printed = printed.replace(folder, "~/backups/2026-11-30") + said.partition("deleted\n")[2]
+    lines = {shape(line.replace("devstoreaccount1", "<account>")) for line in printed.splitlines()}
+    assert len(lines) == 6
+    assert {line for line in lines if line not in page} == {"Others: # rows"}
+    assert "Devices: # rows" in page
     with pytest.raises(InvalidInput, match="Set AzureWebJobsStorage"):
         await told(capsys, StorageSettings(AzureWebJobsStorage="", AzureWebJobsStorage__accountName=""), "export", "x")
 

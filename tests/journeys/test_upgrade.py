@@ -84,8 +84,8 @@ async def test_what_was_under_way_is_finished_once(estate: Estate) -> None:
     before = Before.load()
     await estate.settle(60)
     await estate.advance(23 * 60)
-    for name in ("poll_resource_health", "judge_due", "run_schedules", "deliver_due", "resend_lost_work"):
-        await estate.timer(name)
+    await estate.timer("poll_resource_health")
+    await estate.timer("judge_due", "run_schedules", "deliver_due", "resend_lost_work")
     await estate.advance(60)
     await estate.settle(60, delayed=True)
     assert await estate.listed("/service/poison") == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import pkgutil
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -95,6 +96,8 @@ def test_a_message_of_a_later_version_is_not_read_and_says_what_to_do(job: type[
     text = json.dumps(json.loads(FIRST[job.QUEUE]) | {"version": 2})
     assert unread(text, job) == [f"{job.__name__}.version: Input should be 1"]
     assert jobs.why_unread(job, text).startswith("A newer version of Tenantry wrote it (message version 2;")
+    page = (Path(__file__).parents[2] / "docs" / "upgrade.md").read_text()
+    assert jobs.why_unread(job, text) in page
     for other in ("not json", "[]", '{"version": "x"}'):
         assert jobs.why_unread(job, other).startswith(f"It is no message of the queue {job.QUEUE}")
 
