@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from shared import settings as settings_module
 from shared.errors import InvalidInput, TenantryError
 from shared.microsoft.identity import hosting_credential
@@ -90,6 +92,8 @@ def main() -> None:
             asyncio.run(run(arguments, settings_module.load_storage()))
     except TenantryError as error:
         sys.exit(error.message)
+    except ValidationError as error:
+        sys.exit("; ".join(f"{row['loc'][0]}: {row['msg']}" for row in error.errors()))
 
 
 if __name__ == "__main__":

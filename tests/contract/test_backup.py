@@ -24,9 +24,12 @@ from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared import backup as command
 from shared.errors import Conflict, InvalidInput
+from shared.microsoft.identity import hosting_credential
+from shared.microsoft.transport import open_azure
 from shared.settings import StorageSettings
 from shared.store import backup, backup_files
 from shared.store.backup import Backup
+from shared.store.connect import open_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 ODD = "Ä'ö %20 日本 &=+,;@ 🙂"
@@ -344,3 +347,25 @@ async def test_what_the_account_refuses_is_told_in_a_line(
     monkeypatch.setattr(sys, "argv", ["backup", "export", str(tmp_path / "kept")])
     with pytest.raises(SystemExit, match=r"The storage account refuses: .*Storage Table Data Contributor"):
         await asyncio.to_thread(command.main)
+
+
+async def test_a_setting_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_CLOUD", "AzureMoon")
+    monkeypatch.setattr(sys, "argv", ["backup", "export", "x"])
+    with pytest.raises(SystemExit, match="AZURE_CLOUD must be one of AzureCloud"):
+        await asyncio.to_thread(command.main)
+
+
+@pytest.mark.parametrize("identity", ["", "11111111-1111-1111-1111-111111111111"])
+async def test_an_account_is_reached_by_its_name_in_its_cloud(identity: str) -> None:
+    settings = StorageSettings(
+        AzureWebJobsStorage="",
+        AzureWebJobsStorage__accountName="tenantry",
+        azure_cloud="AzureUSGovernment",
+        managed_identity_client_id=identity,
+    )
+    transport, session = open_azure()
+    credential = hosting_credential(settings, transport)
+    async with session, credential, open_tables(settings, credential, transport) as service:
+        assert service.url == "https://tenantry.table.core.usgovcloudapi.net"
+        assert Backup(service, print).account == "tenantry"

@@ -84,9 +84,15 @@ async def alert(estate: Estate, machine: Resource) -> dict[str, Any]:
     return found
 
 
-def machines(estate: Estate, count: int) -> list[Resource]:
-    """Machines of Contoso that run and are well."""
-    rows = estate.cloud().resources.values()
+async def outages(estate: Estate) -> list[tuple[str, str]]:
+    """(alert id, webhook-id) of each time that an outage was told as opened."""
+    rows = [row for row in await estate.received() if row["body"]["data"].get("kind") == "outage"]
+    return [(r["body"]["data"]["id"], r["headers"]["webhook-id"]) for r in rows if r["body"]["type"].endswith("opened")]
+
+
+def machines(estate: Estate, count: int, client: str = "Contoso") -> list[Resource]:
+    """Machines of a client that run and are well."""
+    rows = estate.cloud(client).resources.values()
     well = [r for r in rows if r.power == "running" and r.health and r.health.state == "Available"]
     return well[:count]
 
@@ -179,15 +185,19 @@ async def test_what_happens_during_an_export_is_neither_lost_nor_doubled(
 
 async def test_what_was_opened_after_the_backup_is_found_again_and_not_doubled(estate: Estate, tmp_path: Path) -> None:
     before, after = machines(estate, 2)
+    await estate.call("PUT", "/alerts/policy", json={"outageGroupSize": 4})
     estate.fall_ill(before)
+    await estate.poll("Fabrikam")
     await estate.poll()
     async with stopped(estate) as tool:
         await tool.export(tmp_path / "kept")
     await estate.advance(420)
-    estate.fall_ill(after)
+    for machine in (after, *machines(estate, 4, "Fabrikam")):
+        estate.fall_ill(machine)
     await estate.advance(120)
     await go_on(estate)
     was, (opened,) = await alert(estate, after), await told(estate, after)
+    (outage,) = await outages(estate)
     assert await tickets(estate) == {"open": 2}
     async with stopped(estate) as tool:
         await wiped(estate)
@@ -197,6 +207,7 @@ async def test_what_was_opened_after_the_backup_is_found_again_and_not_doubled(e
     assert (again["id"], again["openedAt"]) == (was["id"], was["openedAt"])
     # At most told again, under the same id; in the PSA it is the same ticket.
     assert set(await told(estate, after)) == {opened}
+    assert set(await outages(estate)) == {outage}
     assert await tickets(estate) == {"open": 2}
     estate.recover(before)
     estate.recover(after)
