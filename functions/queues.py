@@ -51,11 +51,12 @@ def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: Gi
     async def keep(message: func.QueueMessage) -> None:
         app = composition.current()
         text = message.get_body().decode(errors="replace")
-        await poison.record(app, job.QUEUE, text, str(message.id), REASON)
         try:
             parsed = job.model_validate_json(text)
         except ValueError:
+            await poison.record(app, job.QUEUE, text, str(message.id), jobs.why_unread(job, text))
             return
+        await poison.record(app, job.QUEUE, text, str(message.id), REASON)
         await given_up(app, parsed, REASON)
 
     for function, suffix in ((run, ""), (keep, "_poison")):

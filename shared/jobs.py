@@ -1,11 +1,13 @@
 """The messages of the queues: one class per kind of job, one queue per class.
 
 A message names rows and carries no secret and no state. `version` rises when a field changes its meaning, so that
-messages written by the version before are still understood.
+messages written by the version before are still understood, and none is misread by one that was rolled back to:
+docs/upgrade.md has the rules.
 """
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -100,6 +102,21 @@ class CloseAlerts(Job):
     reason: str
     sink_id: str | None = None
     """A sink that goes away: its open tickets are closed first, whatever the subscription."""
+
+
+def why_unread(job: type[Job], text: str) -> str:
+    """Why a message is none that this version of the application reads, and what to do with it."""
+    reads = job.model_fields["version"].default
+    try:
+        written = json.loads(text)["version"]
+    except (ValueError, TypeError, KeyError):
+        return f"It is no message of the queue {job.QUEUE}: somebody else wrote it."
+    if isinstance(written, int) and written > reads:
+        return (
+            f"A newer version of Tenantry wrote it (message version {written}; this one reads {reads}). It is kept:"
+            " put it back when that version runs again."
+        )
+    return f"It is no message of the queue {job.QUEUE}; the log of the function names what is wrong with it."
 
 
 SITES_IN_ONE = 400

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 CLOUDS: dict[str, dict[str, str]] = {
@@ -36,20 +36,38 @@ CLOUDS: dict[str, dict[str, str]] = {
 """National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud."""
 
 
-class Settings(BaseSettings):
-    """Frozen; built from environment variables of the same names in upper case (docs/operations.md lists them)."""
+class StorageSettings(BaseSettings):
+    """What opening the storage account needs: all that a tool of an operator's must be told."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True, str_strip_whitespace=True)
 
     storage_connection: str = Field("", alias="AzureWebJobsStorage")
     """Connection string of the storage account. Empty: `storage_account` and the managed identity are used."""
     storage_account: str = Field("", alias="AzureWebJobsStorage__accountName")
+    azure_cloud: str = "AzureCloud"
+    managed_identity_client_id: str = ""
+
+    @field_validator("azure_cloud")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in CLOUDS:
+            raise ValueError(f"AZURE_CLOUD must be one of {', '.join(CLOUDS)}")
+        return name
+
+    @property
+    def storage_suffix(self) -> str:
+        """Domain of the cloud's storage accounts."""
+        return CLOUDS[self.azure_cloud]["storage"]
+
+
+class Settings(StorageSettings):
+    """Frozen; built from environment variables of the same names in upper case (docs/operations.md lists them)."""
+
     key_vault_url: str
     public_api_url: str
     """Base of every absolute URL, ends with /api, no trailing slash."""
     portal_url: str
     """Where the sign-in callback sends the browser, and the origin allowed by CORS."""
-    azure_cloud: str = "AzureCloud"
     login_url: str = ""
     sign_in_url: str = ""
     """What a person's browser is sent to; `login_url` when empty."""
@@ -66,7 +84,6 @@ class Settings(BaseSettings):
     """The multi-tenant registration that becomes an enterprise application in every client tenant."""
     partner_client_secret_name: str = ""
     """Name of a Key Vault secret. Empty: the managed identity stands as federated credential."""
-    managed_identity_client_id: str = ""
     gdap_group_name: str = "Tenantry GDAP"
     """Partner-tenant security group that holds the GDAP access assignments."""
     allow_private_webhooks: bool = False
@@ -85,9 +102,7 @@ class Settings(BaseSettings):
     def _complete(self) -> Self:
         if self.sink_messages_per_minute and not self.allow_private_webhooks:
             raise ValueError("SINK_MESSAGES_PER_MINUTE is for receivers of one's own: set ALLOW_PRIVATE_WEBHOOKS too")
-        cloud = CLOUDS.get(self.azure_cloud)
-        if cloud is None:
-            raise ValueError(f"AZURE_CLOUD must be one of {', '.join(CLOUDS)}")
+        cloud = CLOUDS[self.azure_cloud]
         filled = {
             "login_url": self.login_url or cloud["login"],
             "arm_url": self.arm_url or cloud["arm"],
@@ -108,12 +123,12 @@ class Settings(BaseSettings):
         cloud = CLOUDS[self.azure_cloud]
         return {"arm": cloud["arm"], "graph": cloud["graph"], "partner_center": cloud["partner_center"]}
 
-    @property
-    def storage_suffix(self) -> str:
-        """Domain of the cloud's storage accounts."""
-        return CLOUDS[self.azure_cloud]["storage"]
-
 
 def load() -> Settings:
     """Settings from the environment. Raises pydantic.ValidationError naming every missing or wrong one."""
     return Settings()
+
+
+def load_storage() -> StorageSettings:
+    """Those of the storage account only, from the environment. Raises pydantic.ValidationError."""
+    return StorageSettings()

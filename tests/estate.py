@@ -91,11 +91,12 @@ class Estate:
         await self.app.queues.send(jobs.PollSubscription(subscription_id=self.cloud(client).id))
         await self.settle(30)
 
-    async def timer(self, name: str) -> None:
-        """Run a timer now and wait for what follows."""
+    async def timer(self, *names: str) -> None:
+        """Run timers now, all at once, and wait for what follows."""
         async with httpx.AsyncClient(timeout=30) as admin:
-            answer = await admin.post(f"{self.host.url}/admin/functions/{name}", json={"input": ""})
-        assert answer.status_code == 202, answer.text
+            for name in names:
+                answer = await admin.post(f"{self.host.url}/admin/functions/{name}", json={"input": ""})
+                assert answer.status_code == 202, answer.text
         await self.settle(30)
 
     async def call(self, method: str, path: str, expect: int = 200, **options: Any) -> Any:

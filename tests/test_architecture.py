@@ -221,6 +221,12 @@ def test_no_module_is_a_stand_in_for_the_outside() -> None:
     assert wrong(("unittest.mock", "pytest_mock", "respx", "responses", "pytest_httpx"), ("shared", "tests"), ()) == []
 
 
+def test_the_application_loads_no_tool_of_the_operators() -> None:
+    tools = ("shared.backup", "shared.store.backup", "shared.store.backup_files")
+    assert wrong(tools, ("shared", "functions"), ("shared/backup.py", "shared/store/backup.py")) == []
+    assert wrong(tools, ("shared",), ()) != []
+
+
 def test_no_module_of_the_application_sleeps_or_blocks() -> None:
     assert wrong(("time.sleep", "subprocess", "threading"), ("shared", "functions"), ()) == []
 

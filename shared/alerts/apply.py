@@ -116,6 +116,7 @@ async def judged(app: App, around: Surroundings, found: Sequence[Look], now: dat
             planned=works.get(look.id, ()),
             type=look.type,
             tags=look.device.tags if look.device else {},
+            first=any(event.first_poll for event in look.events),
         )
         after, _ = machine.step(look.incident, observation, around.rules(look.type), looks.time_of(look, now))
         changes.append((look, after))

@@ -110,7 +110,8 @@ async def open_alert(carried: Carried, draft: Alert, effect: Effect, *, sink_ids
             ),
             stored,
         )
-    carried.tell("opened", alert, effect)
+    # Named by the alert alone, so that whoever opens it anew with none of our rows tells it under the same id.
+    carried.tell("opened", alert, effect.changed(at=alert.opened_at, number=1))
     return alert
 
 

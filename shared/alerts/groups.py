@@ -173,10 +173,13 @@ def _singles(rows: Iterable[Alert], openings: Sequence[Opening], since: datetime
             service_issue_id=row.service_issue.id if row.service_issue else None,
             since=row.since or row.opened_at,
             alert_id=row.id,
-            opened_at=row.opened_at,
+            opened_at=row.told_at or row.opened_at,
         )
         for row in rows
-        if row.kind == "device" and row.parent_id is None and row.opened_at >= since and row.subject_id not in opening
+        if row.kind == "device"
+        and row.parent_id is None
+        and (row.told_at or row.opened_at) >= since
+        and row.subject_id not in opening
     ]
 
 
@@ -213,6 +216,9 @@ async def _gathered(
         row = outages.reopened(closed, now) if closed is not None else None
     if row is None:
         row = outages.new(around, gathering, issue, began, now)
+        if await app.tables.get(ALERTS, *closed_key(row.subject_id, row.opened_at)) is not None:
+            # The same devices, since the same time, were one before: this is another.
+            row = outages.new(around, gathering, issue, now, now)
     since = min(row.since or began, began)
     return await app.tables.put(ALERTS, row.changed(last_join_at=now, since=since))
 

@@ -26,6 +26,7 @@ from shared.devices.type_names import type_name
 from shared.health import service_issues
 from shared.health.service_issues import ServiceIssue
 from shared.incidents.grouping import FIRST_POLL, Gathering, Opening, Single
+from shared.incidents.ids import naming
 from shared.incidents.records import SEVERITIES, Effect, Incident, Severity
 from shared.store.tables import Kind, Record
 
@@ -76,7 +77,7 @@ def new(around: Surroundings, gathering: Gathering, issue: Issue | None, began: 
     """A new outage that nobody was told of."""
     identifier = subject_id(around.group_key, gathering.key)
     name, condition, region, kind = _about(gathering, issue)
-    at = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    at = naming(None if gathering.key == FIRST_POLL else began, now)
     site = around.place.site if around.place else None
     made = alert_id(identifier, at)
     return Alert(
@@ -98,7 +99,7 @@ def new(around: Surroundings, gathering: Gathering, issue: Issue | None, began: 
         service_issue=issue,
         scope=gathering.key,
         members=Members(),
-        effects=[Effect(kind="open", at=at, alert_id=made, number=1)],
+        effects=[Effect(kind="open", at=now, alert_id=made, number=1)],
     )
 
 

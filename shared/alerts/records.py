@@ -1,6 +1,6 @@
 """Alerts as rows: open and silent ones in one partition by subject, closed ones by the month they were made in.
 
-An alert's id names its subject (a device, an outage, a part of Tenantry) and the moment it was made, so that both
+An alert's id names its subject (a device, an outage, a part of Tenantry) and a moment (incidents.ids), so that both
 places follow from it. While it is moved from one to the other both rows are there: the one of more effects counts.
 """
 
@@ -130,7 +130,7 @@ class Alert(Record):
     condition: Condition | OutageCondition | SelfCondition
     severity: Severity = "high"
     opened_at: datetime
-    """When it was made: told, or shown silently."""
+    """When it was made: told, or shown silently; of what we saw begin, when that began. Part of its id."""
     told_at: datetime | None = None
     """When people were first told. None: they never were."""
     since: datetime | None = None

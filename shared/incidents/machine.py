@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from shared.incidents import business, notes
 from shared.incidents.history import History, merge, read
-from shared.incidents.ids import alert_id
+from shared.incidents.ids import alert_id, naming
 from shared.incidents.judgement import Verdict, earliest, judge
 from shared.incidents.policy import Rules
 from shared.incidents.records import (
@@ -60,7 +60,9 @@ def step(incident: Incident, observation: Observation, rules: Rules, now: dateti
         severity = severity_of(rules.severities, observation.type, observation.tags, verdict.condition)
     snooze = incident.snooze
     snoozed = snooze is not None and not _snooze_is_over(snooze, history, now)
-    work = _Step(incident.changed(snooze=snooze if snoozed else None), now)
+    # Of what was down already when it was first read, nobody was told before.
+    since = None if observation.first else verdict.since
+    work = _Step(incident.changed(snooze=snooze if snoozed else None), now, since)
     if verdict.kind == "open" or (verdict.keeps and incident.phase == "open"):
         silence = None if incident.phase == "open" else _silence(work.incident, severity, rules, now)
         if silence is not None:
@@ -146,9 +148,11 @@ def absorb(incident: Incident, now: datetime) -> Stepped:
 class _Step:
     """An incident being changed, and the effects so far."""
 
-    def __init__(self, incident: Incident, now: datetime) -> None:
+    def __init__(self, incident: Incident, now: datetime, since: datetime | None = None) -> None:
         self.incident = incident
         self.now = now
+        self.since = since
+        """Begin of the present spell, if an alert that is made now is named by it."""
         self.effects: list[Effect] = []
 
     @property
@@ -183,9 +187,12 @@ class _Step:
 
     def make_alert(self) -> None:
         """A new id, later than every one before. Nobody looks after it yet."""
-        at = self.now.replace(microsecond=self.now.microsecond // 1000 * 1000)
-        if self.incident.opened_at is not None:
-            at = max(at, self.incident.opened_at + _TICK)
+        at = naming(self.since, self.now)
+        # The clock of the worker that closed the one before may have been ahead of Azure's.
+        ended = self.incident.closed_at if self.since is not None else None
+        for before in (self.incident.opened_at, ended):
+            if before is not None:
+                at = max(at, naming(None, before) + _TICK)
         self.set(alert_id=alert_id(self.incident.device_id, at), opened_at=at, acknowledgement=None)
 
     def close(self, reason: CloseReason, note: str) -> None:

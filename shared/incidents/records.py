@@ -112,7 +112,8 @@ class Incident(Record):
     alert_id: str | None = None
     """Of the present alert; while quiet, of the last one, which may be reopened."""
     opened_at: datetime | None = None
-    """When the present or last alert was made: part of its id, unchanged when it is reopened."""
+    """When what the present or last alert is about began, or when it was made: part of its id, unchanged when it is
+    reopened."""
     told: bool = False
     """Whether the present alert was ever opened, and not only suppressed."""
     condition: Condition | None = None
@@ -148,3 +149,5 @@ class Observation:
     planned: tuple[PlannedWork, ...] = ()
     type: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    first: bool = False
+    """Its subscription was never read before."""

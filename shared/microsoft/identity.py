@@ -23,7 +23,7 @@ from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 from shared.errors import MicrosoftError, NeedsConsent, Unavailable
 from shared.microsoft import aadsts
 from shared.microsoft.http_errors import no_answer
-from shared.settings import Settings
+from shared.settings import Settings, StorageSettings
 from shared.store.vault import Vault
 
 Credential = AsyncTokenCredential
@@ -44,7 +44,7 @@ def refresh_secret_name(connection_id: str) -> str:
     return f"connection-{connection_id}-refresh-token"
 
 
-def hosting_credential(settings: Settings, transport: AioHttpTransport) -> AsyncTokenCredential:
+def hosting_credential(settings: StorageSettings, transport: AioHttpTransport) -> AsyncTokenCredential:
     """The identity the application runs as: its managed identity in Azure, a developer's sign-in elsewhere."""
     if settings.managed_identity_client_id:
         return ManagedIdentityCredential(client_id=settings.managed_identity_client_id, transport=transport)

@@ -53,14 +53,7 @@ class Transport:
 
 def open_transport(settings: Settings) -> Transport:
     """Make both; needs a running event loop, connects to nothing yet."""
-    session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_HOST),
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-    )
-    azure = AioHttpTransport(
-        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
-    )
+    azure, session = open_azure()
     trusted = httpx.create_ssl_context()
     http = httpx.AsyncClient(
         verify=trusted,
@@ -70,3 +63,16 @@ def open_transport(settings: Settings) -> Transport:
         event_hooks={"request": [httpx_hook(settings)]},
     )
     return Transport(azure, http, session, trusted)
+
+
+def open_azure() -> tuple[AioHttpTransport, aiohttp.ClientSession]:
+    """The transport of Azure SDK clients and the session beneath it, which is the caller's to close."""
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, limit_per_host=CONNECTIONS_PER_HOST),
+        auto_decompress=False,
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    azure = AioHttpTransport(
+        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+    )
+    return azure, session

@@ -129,7 +129,7 @@ async def _require_requester(
     app: App, caller: Principal, operation: Operation, reason: str | None, ticket_number: str | None, request_id: str
 ) -> None:
     """Raises Conflict, and tells the audit log, when who asked for an operation may not act on all its sites now."""
-    if bulk_of(operation).every_site:
+    if bulk_of(operation).every_site is not False:
         return
     lost = sorted(set(operation.site_ids) - await granted(app, operation.created_by))
     if not lost:

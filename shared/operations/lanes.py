@@ -207,7 +207,7 @@ async def _start(app: App, operation: Operation, plan: Bulk, target: str, identi
     site = found.place.site
     if site is None or site.id not in operation.site_ids:
         raise Conflict("It belongs to another site since this was asked for.", code="siteChanged")
-    if not plan.every_site and site.id not in await granted(app, operation.created_by):
+    if plan.every_site is False and site.id not in await granted(app, operation.created_by):
         raise Conflict(f"{site.id} is no longer a site of whoever asked for it ({plan.asked_by}).", code=LOST_SITES)
     asked = Asked(
         operation.created_by, plan.asked_by, operation.reason, operation.ticket_number, operation.correlation_id

@@ -85,8 +85,9 @@ class Bulk(Record):
     work_kind: WorkKind = "action"
     asked_by: str = ""
     """Name of who asked."""
-    every_site: bool = False
-    """Who asked saw every site by role: there are no grants to look at."""
+    every_site: bool | None = None
+    """Who asked saw every site by role: there are no grants to look at. None: it was asked for by a version that did
+    not keep this, and looked at rights once, when it was asked for."""
     confirm: bool = False
     begun: bool = False
     """The lanes of its subscriptions know of it."""

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import Any, Self
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ServiceRequestError, ServiceRequestTimeoutError, ServiceResponseError
+from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError, ServiceResponseError
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpResponse, AsyncHttpTransport, HttpRequest
 from azure.data.tables.aio import TableServiceClient
 from azure.keyvault.secrets.aio import SecretClient
 from azure.storage.queue.aio import QueueServiceClient
 
 from shared.errors import Unavailable
-from shared.settings import Settings
+from shared.settings import Settings, StorageSettings
 from shared.store.queues import Queues
 from shared.store.tables import Tables
 from shared.store.vault import Vault
@@ -87,12 +89,6 @@ def open_storage(
     settings: Settings, credential: AsyncTokenCredential, transport: AioHttpTransport
 ) -> tuple[Tables, Queues]:
     """Tables and queues of the storage account of the settings. Both raise Unavailable when it does not answer."""
-    # A row that is inserted twice would be told as a conflict; a job that is sent twice is done once.
-    for_tables: dict[str, Any] = {
-        "transport": StoreTransport(transport, "Table Storage", twice=False),
-        "retry_total": 3,
-        "retry_backoff_factor": 0.5,
-    }
     for_queues: dict[str, Any] = {
         "transport": StoreTransport(transport, "Queue Storage", twice=True),
         # Waits of 2 and 4 seconds, give or take one.
@@ -103,10 +99,36 @@ def open_storage(
     }
     if settings.storage_connection:
         text = settings.storage_connection
-        tables = TableServiceClient.from_connection_string(text, **for_tables)
         queues = QueueServiceClient.from_connection_string(text, **for_queues)
     else:
         name, suffix = settings.storage_account, settings.storage_suffix
-        tables = TableServiceClient(f"https://{name}.table.{suffix}", credential=credential, **for_tables)
         queues = QueueServiceClient(f"https://{name}.queue.{suffix}", credential=credential, **for_queues)
-    return Tables(tables), Queues(queues)
+    return Tables(open_tables(settings, credential, transport)), Queues(queues)
+
+
+def open_tables(
+    settings: StorageSettings, credential: AsyncTokenCredential, transport: AioHttpTransport
+) -> TableServiceClient:
+    """The tables of the storage account of the settings, as the SDK has them."""
+    options: dict[str, Any] = {
+        # A row that is inserted twice would be told as a conflict; a job that is sent twice is done once.
+        "transport": StoreTransport(transport, "Table Storage", twice=False),
+        "retry_total": 3,
+        "retry_backoff_factor": 0.5,
+    }
+    if settings.storage_connection:
+        return TableServiceClient.from_connection_string(settings.storage_connection, **options)
+    url = f"https://{settings.storage_account}.table.{settings.storage_suffix}"
+    return TableServiceClient(url, credential=credential, **options)
+
+
+@contextlib.contextmanager
+def failures_told() -> Iterator[None]:
+    """For tools without anyone to answer: what the storage account or the sign-in refuses is raised as Unavailable."""
+    try:
+        yield
+    except AzureError as error:
+        first = str(error.message).splitlines()[0]
+        raise Unavailable(
+            f"The storage account refuses: {first} Whoever is signed in needs Storage Table Data Contributor on it."
+        ) from error

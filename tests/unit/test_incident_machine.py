@@ -97,11 +97,40 @@ def test_not_reported_neither_opens_nor_closes() -> None:
     assert case.incident.phase == "open"
 
 
-def test_an_alert_is_named_by_its_device_and_the_moment_it_was_made() -> None:
+def test_an_alert_is_named_by_its_device_and_the_moment_its_trouble_began() -> None:
     case = Case()
-    case.sees("unavailable", 0)
+    case.sees("unavailable", 14, happened=0)
     assert case.incident.alert_id == alert_id(DEVICE, START)
     assert case.incident.opened_at == START
+
+
+def test_whoever_sees_the_same_trouble_later_with_none_of_the_rows_makes_the_same_alert() -> None:
+    first, later = Case(hold_minutes=5), Case(hold_minutes=5)
+    assert first.sees("unavailable", 3, happened=0) == ["suppress"]
+    assert first.looked(5) == ["open"]
+    assert later.sees("unavailable", 60, happened=0) == ["open"]
+    assert later.incident.alert_id == first.incident.alert_id
+
+
+def test_what_was_down_when_it_was_first_read_or_for_days_is_named_by_when_that_was_seen() -> None:
+    case = Case()
+    seen = Sighting(at=at(0), seen_at=at(14), status="unavailable", cause="platform")
+    observation = Observation((seen,), type="Microsoft.Compute/virtualMachines", first=True)
+    case.kept(machine.step(case.incident, observation, case.rules, at(14)))
+    assert case.incident.alert_id == alert_id(DEVICE, at(14))
+    days = Case()
+    days.sees("unavailable", 4 * 24 * 60, happened=0)
+    assert days.incident.alert_id == alert_id(DEVICE, at(4 * 24 * 60))
+
+
+def test_a_second_alert_of_the_same_trouble_has_another_id() -> None:
+    case = Case()
+    case.sees("unavailable", 5, happened=0)
+    case.kept(machine.close(case.incident, "policyChanged", at(6)))
+    seen = Sighting(at=at(0), seen_at=at(7), status="unavailable", cause="platform")
+    assert case.looked(7, seen) == ["open"]
+    assert case.incident.opened_at is not None
+    assert case.incident.opened_at > at(6)
 
 
 def test_recovery_closes_and_says_since_when_and_how_long_it_lasted() -> None:
