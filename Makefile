@@ -69,7 +69,7 @@ format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend wh
 	$(BIN)/ruff check --fix .
 	@$(BIN)/npm run --silent --prefix portal format
 
-bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
+bench: portal ## Measure cold start, poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 lock: $(VENV)/.stamp ## Pin the newest allowed packages anew

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, NotRequired
 
@@ -174,7 +175,7 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     return JSONResponse(body, error.status_code, dict(error.headers or {}))
 
 
-def create(areas: list[Area]) -> FastAPI:
+def create(areas: Iterable[Area]) -> FastAPI:
     """The application of these areas."""
     api = FastAPI(
         title="Tenantry",
@@ -280,10 +281,10 @@ def asgi(api: FastAPI, portal_origin: str) -> ASGIApp:
 
 
 class Server:
-    """Serves HTTP-triggered functions through the application, built when the first request comes."""
+    """Serves HTTP-triggered functions through an application, made when the first request comes."""
 
-    def __init__(self, api: FastAPI) -> None:
-        self.api = api
+    def __init__(self, api: Callable[[], FastAPI]) -> None:
+        self._api = api
         self._middleware: func.AsgiMiddleware | None = None
 
     async def __call__(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -291,6 +292,6 @@ class Server:
         if self._middleware is None:
             portal = composition.current().settings.portal_url
             origin = "/".join(portal.split("/")[:3])
-            self._middleware = func.AsgiMiddleware(asgi(self.api, origin))
+            self._middleware = func.AsgiMiddleware(asgi(self._api(), origin))
         reply: func.HttpResponse = await self._middleware.handle_async(req, context)
         return reply

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 class Job(BaseModel):
     """Base: `correlation_id` ties the job to the request or timer that began it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A process builds the validators of the jobs it meets.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     QUEUE: ClassVar[str]
 

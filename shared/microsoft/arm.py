@@ -11,19 +11,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
-from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
 from shared.errors import MicrosoftError
 from shared.microsoft.arm_errors import translated
 from shared.microsoft.http_errors import patiently
 from shared.microsoft.outgoing import CorrelationPolicy
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 VM_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
@@ -57,6 +59,8 @@ async def _client(
     settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
 ) -> AsyncIterator[SubscriptionClient]:
     """A client without retries of its own: who calls decides when to come back. Translates what azure-core raises."""
+    from azure.mgmt.resource.subscriptions.aio import SubscriptionClient  # only set-up and checks need it
+
     client = SubscriptionClient(
         credential,
         base_url=settings.arm_url,

@@ -18,7 +18,6 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
 from shared.errors import MicrosoftError, NeedsConsent, Unavailable
 from shared.microsoft import aadsts
@@ -46,6 +45,8 @@ def refresh_secret_name(connection_id: str) -> str:
 
 def hosting_credential(settings: Settings, transport: AioHttpTransport) -> AsyncTokenCredential:
     """The identity the application runs as: its managed identity in Azure, a developer's sign-in elsewhere."""
+    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential  # it brings msal and requests
+
     if settings.managed_identity_client_id:
         return ManagedIdentityCredential(client_id=settings.managed_identity_client_id, transport=transport)
     return DefaultAzureCredential()

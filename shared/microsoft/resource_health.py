@@ -5,18 +5,28 @@ Source: learn.microsoft.com/rest/api/resourcehealth/availability-statuses/list-b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient
 
 from shared.microsoft import arm_lists
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient
+
 API_VERSION = "2025-05-01"
-_CLIENTS = arm_lists.Clients(ResourceHealthMgmtClient, "mgmt-resourcehealth/1.0.0")
+
+
+def _client(**options: Any) -> ResourceHealthMgmtClient:
+    from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient  # only polls need it
+
+    return ResourceHealthMgmtClient(**options)
+
+
+_CLIENTS = arm_lists.Clients(_client, "mgmt-resourcehealth/1.0.0")
 
 
 async def statuses(
