@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared import settings as settings_module
+from shared import telemetry
 from shared.clock import Clock
 from shared.microsoft.identity import Credential, Identity, hosting_credential
 from shared.microsoft.transport import Transport, open_transport
@@ -40,10 +41,12 @@ class App:
         await self.vault.close()
         await self.credential.close()
         await self.transport.close()
+        telemetry.stop()
 
 
 def build(settings: Settings) -> App:
     """Join everything; needs a running event loop, opens no connection yet."""
+    telemetry.start(settings)
     transport = open_transport(settings)
     credential = hosting_credential(settings, transport.azure)
     vault = open_vault(settings, credential, transport.azure)

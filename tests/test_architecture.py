@@ -255,7 +255,7 @@ def test_a_file_is_short_and_says_what_it_is_for(path: Path) -> None:
 
 def test_every_area_is_registered_under_paths_of_its_own() -> None:
     names = {path.stem for path in (ROOT / "functions").glob("*.py")}
-    others = {"__init__", "api", "idempotency", "paging", "queues", "routing", "timers"}
+    others = {"__init__", "api", "idempotency", "paging", "queues", "routing", "timers", "tracing"}
     assert {area.name for area in AREAS} == names - others
     paths = [path for owned in AREAS.values() for path in owned]
     assert len(paths) == len(set(paths))

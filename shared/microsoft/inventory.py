@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.microsoft import arm_lists
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _CLIENTS = arm_lists.Clients(_client, "mgmt-resource/26.0.0")
 
 
 async def resources(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """Items `{id, name, type, location, tags?, ...}` as ARM sends them, children included.
 

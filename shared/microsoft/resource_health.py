@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.microsoft import arm_lists
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ _CLIENTS = arm_lists.Clients(_client, "mgmt-resourcehealth/1.0.0")
 
 
 async def statuses(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """The present availability of each resource that Resource Health knows, as it sends them.
 
@@ -45,7 +45,7 @@ async def statuses(
 
 
 async def service_issues(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """The service issues that are active now and concern the subscription, as Resource Health sends them.
 
@@ -67,7 +67,7 @@ def _is_active_issue(properties: dict[str, Any]) -> bool:
 
 async def impacted_resources(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     tracking_id: str,

@@ -6,13 +6,17 @@ Each receiver that people configured has a client of its own, so that a slow one
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
 from azure.core.pipeline.transport import AioHttpTransport
 
-from shared.microsoft.outgoing import httpx_hook
+from shared import telemetry
+from shared.microsoft.outgoing import httpx_hook, services
 from shared.settings import Settings
 
 CONNECTIONS_PER_HOST = 64
@@ -22,11 +26,57 @@ CONNECTIONS_PER_RECEIVER = 16
 CONNECT_SECONDS, READ_SECONDS = 10, 60
 
 
+class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # the SDK loads it by a __getattr__ without types
+    """What Azure SDK clients send through: what goes to a service of Microsoft's is told, what goes to storage is not.
+
+    Storage is asked many times for each request to Azure; to tell all of it would cost more than it says.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, told: Mapping[str, str]) -> None:
+        super().__init__(
+            session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
+        )
+        self._open_session, self._told = session, told
+
+    def view(self) -> Self:
+        """Another of the same session, so that either can be collected."""
+        return type(self)(self._open_session, self._told)
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """Send one request."""
+        url = urlsplit(request.url)
+        service = self._told.get(url.netloc)
+        if service is None:
+            return await super().send(request, **options)
+        with telemetry.microsoft(service, request.method, str(url.hostname), url.path) as span:
+            response = await super().send(request, **options)
+            telemetry.answered(span, service, response.status_code)
+            return response
+
+
+class MicrosoftClient(httpx.AsyncClient):
+    """An httpx client whose requests to Microsoft are told."""
+
+    def __init__(self, told: Mapping[str, str], **options: Any) -> None:
+        super().__init__(**options)
+        self._told = told
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send one request."""
+        service = self._told.get(request.url.netloc.decode())
+        if service is None:
+            return await super().send(request, **options)
+        with telemetry.microsoft(service, request.method, request.url.host, request.url.path) as span:
+            response = await super().send(request, **options)
+            telemetry.answered(span, service, response.status_code)
+            return response
+
+
 @dataclass(frozen=True)
 class Transport:
     """`azure` for Azure SDK clients (it outlives them), `http` for Graph, Partner Center and sign-in."""
 
-    azure: AioHttpTransport
+    azure: AzureTransport
     http: httpx.AsyncClient
     _session: aiohttp.ClientSession
     _trusted: ssl.SSLContext
@@ -58,15 +108,14 @@ def open_transport(settings: Settings) -> Transport:
         auto_decompress=False,
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    azure = AioHttpTransport(
-        session=session, session_owner=False, connection_timeout=CONNECT_SECONDS, read_timeout=READ_SECONDS
-    )
+    told = services(settings)
     trusted = httpx.create_ssl_context()
-    http = httpx.AsyncClient(
+    http = MicrosoftClient(
+        told,
         verify=trusted,
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         limits=httpx.Limits(max_connections=CONNECTIONS_PER_HOST, max_keepalive_connections=CONNECTIONS_PER_HOST),
         follow_redirects=False,
         event_hooks={"request": [httpx_hook(settings)]},
     )
-    return Transport(azure, http, session, trusted)
+    return Transport(AzureTransport(session, told), http, session, trusted)
