@@ -40,9 +40,13 @@ def run(
 ) -> Iterator[None]:
     """A job or timer as a span with the correlation id. Raises Failed for whatever leaves it, after logging that."""
     given = {"tenantry.correlation_id": correlation.current(), **(attributes or {})}
-    with telemetry.span(name, kind, given, parent=parent, link=link if link != parent else ""):
+    failure: Failed | None = None
+    with telemetry.span(name, kind, given, parent=parent, link=link if link != parent else "") as span:
         try:
             yield
         except Exception as error:  # whatever it was, the host tries again or not
             log.exception("%s failed", name)
-            raise Failed(f"{name}: {type(error).__name__}: {clean(str(error))}") from None
+            telemetry.fail(span, type(error).__name__)
+            failure = Failed(f"{name}: {type(error).__name__}: {clean(str(error))}")
+    if failure is not None:
+        raise failure from None

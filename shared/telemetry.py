@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TextIO
+from urllib.parse import urlsplit
 
 from opentelemetry import metrics, trace
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
@@ -44,6 +46,8 @@ INSTRUMENTATIONS = frozenset(
 PLAIN = ("oauth2", "v1", "v1.0", "v2.0")
 """Parts of paths that are no words and still name nobody."""
 DURATIONS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600)
+FRESH_SECONDS = 75.0
+"""Somewhat more than the minute after which metrics are sent."""
 UNITS: dict[str, str] = {
     "tenantry.poll.age": "s",
     "tenantry.poll.duration": "s",
@@ -60,6 +64,8 @@ UNITS: dict[str, str] = {
 Value = str | int | float | bool | None
 Attributes = Mapping[str, Value]
 """What is None is left out."""
+Levels = dict[tuple[tuple[str, str | int | float | bool], ...], tuple[float, float]]
+"""Attributes -> a value, and when it was recorded (monotonic)."""
 Kind = Literal["server", "consumer", "client", "internal"]
 _W3C = TraceContextTextMapPropagator()
 _OFF = trace.INVALID_SPAN
@@ -76,6 +82,7 @@ class _Running:
     out: TextIO | None = None
     """The file that is written."""
     instruments: dict[str, Any] = field(default_factory=dict)
+    levels: dict[str, Levels] = field(default_factory=dict)
 
 
 _running: _Running | None = None
@@ -130,26 +137,37 @@ def traceparent() -> str | None:
 
 
 @contextmanager
-def microsoft(service: str, method: str, host: str, path: str) -> Iterator[trace.Span]:
+def microsoft(service: str, method: str, url: str) -> Iterator[trace.Span]:
     """A request to Microsoft. `answered` says how it ended; one that nobody answered has the status 0."""
     if _running is None:
         yield _OFF
         return
-    with span(
-        f"{method} {service}",
-        "client",
-        {
-            "tenantry.service": service,
-            "http.request.method": method,
-            "server.address": host,
-            "url.template": template(path),
-        },
-    ) as made:
+    shown = {"tenantry.service": service, **_request(method, url, template(urlsplit(url).path))}
+    with span(f"{method} {service}", "client", shown) as made:
         try:
             yield made
         except BaseException:
             count("tenantry.microsoft.calls", service=service, status=0)
             raise
+
+
+@contextmanager
+def receiver(method: str, url: str) -> Iterator[trace.Span]:
+    """A request to a receiver that people configured: path and query of many are the secret itself."""
+    with span(f"{method} receiver", "client", _request(method, url) if _running is not None else None) as made:
+        yield made
+
+
+def _request(method: str, url: str, path: str = "/") -> dict[str, Value]:
+    parts = urlsplit(url)
+    port = parts.port or (80 if parts.scheme == "http" else 443)
+    return {
+        "http.request.method": method,
+        "server.address": parts.hostname,
+        "server.port": port,
+        "url.scheme": parts.scheme,
+        "url.full": f"{parts.scheme}://{parts.hostname}:{port}{path}",
+    }
 
 
 def answered(made: trace.Span, service: str, status: int) -> None:
@@ -174,7 +192,9 @@ def template(path: str) -> str:
 
     Of other services than Resource Manager, the parts that are plain words.
     """
-    parts = path.partition("?")[0].strip("/").split("/")
+    parts = path.strip("/").split("/")
+    if parts[0] == "secrets":
+        return "/secrets/*"
     if parts[0] not in ("subscriptions", "providers"):
         words = [part.partition("(")[0] for part in parts]
         return "/" + "/".join(word if word.isalpha() or word in PLAIN else "*" for word in words)
@@ -205,8 +225,22 @@ def took(name: str, seconds: float, **attributes: Value) -> None:
 
 def level(name: str, value: float, **attributes: Value) -> None:
     """Record how much there is now."""
-    if _running is not None:
-        _instrument(_running, name, "gauge").set(value, _known(attributes))
+    running = _running
+    if running is None:
+        return
+    if name not in running.levels:
+        running.levels[name] = {}
+        observe = partial(_fresh, running.levels[name])
+        running.meter.create_observable_gauge(name, [observe], unit=UNITS[name])
+    running.levels[name][tuple(sorted(_known(attributes).items()))] = (value, time.monotonic())
+
+
+def _fresh(levels: Levels, _: metrics.CallbackOptions) -> list[metrics.Observation]:
+    """What was recorded since the last time, or nearly: an instance that looks no more must not repeat what was."""
+    now = time.monotonic()
+    return [
+        metrics.Observation(value, dict(about)) for about, (value, at) in levels.items() if now - at < FRESH_SECONDS
+    ]
 
 
 def _instrument(running: _Running, name: str, kind: str) -> Any:
@@ -379,5 +413,6 @@ def cleaned(record: logging.LogRecord) -> logging.LogRecord:
     told["correlation_id"] = correlation.current()
     if record.exc_info and record.exc_info[0] is not None:
         told["exception.type"] = record.exc_info[0].__name__
-        told["exception.stacktrace"] = "".join(traceback.format_tb(record.exc_info[2]))
+        frames = traceback.extract_tb(record.exc_info[2])
+        told["exception.stacktrace"] = "\n".join(f"{row.filename}:{row.lineno} in {row.name}" for row in frames)
     return copy

@@ -44,11 +44,10 @@ class AzureTransport(AioHttpTransport):  # type: ignore[misc]  # the SDK loads i
 
     async def send(self, request: Any, **options: Any) -> Any:
         """Send one request."""
-        url = urlsplit(request.url)
-        service = self._told.get(url.netloc)
+        service = self._told.get(urlsplit(request.url).netloc)
         if service is None:
             return await super().send(request, **options)
-        with telemetry.microsoft(service, request.method, str(url.hostname), url.path) as span:
+        with telemetry.microsoft(service, request.method, request.url) as span:
             response = await super().send(request, **options)
             telemetry.answered(span, service, response.status_code)
             return response
@@ -66,7 +65,7 @@ class MicrosoftClient(httpx.AsyncClient):
         service = self._told.get(request.url.netloc.decode())
         if service is None:
             return await super().send(request, **options)
-        with telemetry.microsoft(service, request.method, request.url.host, request.url.path) as span:
+        with telemetry.microsoft(service, request.method, str(request.url)) as span:
             response = await super().send(request, **options)
             telemetry.answered(span, service, response.status_code)
             return response

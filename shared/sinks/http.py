@@ -150,9 +150,7 @@ async def call(
         if extensions:
             # The pool knows an address only: a kept connection was proved to belong to another name's certificate.
             given["Connection"] = "close"
-        # Of the address the host alone is told: path and query of many are the secret itself.
-        shown = {"http.request.method": method, "server.address": host.rpartition("@")[2]}
-        with telemetry.span(f"{method} receiver", "client", shown) as span:
+        with telemetry.receiver(method, url) as span:
             async with (
                 asyncio.timeout(TIMEOUT_SECONDS),
                 outlet.http.stream(
