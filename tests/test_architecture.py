@@ -136,6 +136,12 @@ def test_storage_and_vault_are_reached_through_the_store_only() -> None:
     assert wrong(packages, ("shared", "functions"), ("shared/store",)) == []
 
 
+def test_telemetry_is_made_in_one_place() -> None:
+    # The frame of requests names a span's type.
+    allowed = ("shared/telemetry.py", "functions/api.py")
+    assert wrong(("opentelemetry", "azure.monitor"), ("shared", "functions"), allowed) == []
+
+
 def records() -> list[type[Record]]:
     """Every class of rows that the application has."""
     for module in pkgutil.walk_packages(shared.__path__, "shared."):
