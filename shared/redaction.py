@@ -6,22 +6,23 @@ import re
 
 MAX_CHARS = 4000
 STRUCK = "***"
-_PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
+# Compiled when first used, by the cache that re keeps.
+_PATTERNS: tuple[tuple[str, str], ...] = (
     # Of a URL the host may be told: path, query and sign-in may each be the secret.
-    (re.compile(r"(?i)\b(https?://)(?:[^\s/?#'\"<>]*@)?([^\s/?#'\"<>]+)[^\s'\"<>]*"), r"\1\2/" + STRUCK),
-    (re.compile(r"(?i)\b(bearer|basic|sharedaccesssignature)\s+[\w.~+/=-]{6,}"), r"\1 " + STRUCK),
+    (r"(?i)\b(https?://)(?:[^\s/?#'\"<>]*@)?([^\s/?#'\"<>]+)[^\s'\"<>]*", r"\1\2/" + STRUCK),
+    (r"(?i)\b(bearer|basic|sharedaccesssignature)\s+[\w.~+/=-]{6,}", r"\1 " + STRUCK),
     (
-        re.compile(r"(?i)\b(\w*(?:secret|password|token|signature|verifier|key)|sig|code|state)=[^\s&'\",;]+"),
+        r"(?i)\b(\w*(?:secret|password|token|signature|verifier|key)|sig|code|state)=[^\s&'\",;]+",
         r"\1=" + STRUCK,
     ),
-    (re.compile(r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+"), STRUCK),
+    (r"[\w.+'-]+@[\w-]+(?:\.[\w-]+)+", STRUCK),
     # Random text: capitals, small letters and digits in one word that is longer than what people write.
-    (re.compile(r"(?<![\w~-])(?=[\w~.-]*[a-z])(?=[\w~.-]*[A-Z])(?=[\w~.-]*\d)[\w~.-]{20,}"), STRUCK),
+    (r"(?<![\w~-])(?=[\w~.-]*[a-z])(?=[\w~.-]*[A-Z])(?=[\w~.-]*\d)[\w~.-]{20,}", STRUCK),
 )
 
 
 def clean(text: str) -> str:
     """The text without what looks like a secret or an address, cut to MAX_CHARS."""
     for pattern, instead in _PATTERNS:
-        text = pattern.sub(instead, text)
+        text = re.sub(pattern, instead, text)
     return text[:MAX_CHARS]

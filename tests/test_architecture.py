@@ -30,6 +30,7 @@ OUTSIDE = (
     "azure.data",
     "azure.identity",
     "azure.keyvault",
+    "azure.keyvault",
     "azure.mgmt",
     "azure.storage",
     "httpx",
@@ -51,12 +52,14 @@ LAZY = (
     "azure.mgmt.resource",
     "azure.mgmt.resourcehealth",
     "azure.monitor",
+    "azure.storage",
     "kiota_abstractions",
     "kiota_authentication_azure",
     "kiota_http",
     "msal",
     "msgraph",
     "opentelemetry.sdk",
+    "requests",
 )
 """So large, or so seldom needed, that only what uses them may load them."""
 LARGEST = 450

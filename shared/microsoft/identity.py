@@ -10,7 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import jwt
@@ -23,7 +23,9 @@ from shared.errors import MicrosoftError, NeedsConsent, Unavailable
 from shared.microsoft import aadsts
 from shared.microsoft.http_errors import no_answer
 from shared.settings import Settings
-from shared.store.vault import Vault
+
+if TYPE_CHECKING:
+    from shared.store.vault import Vault
 
 Credential = AsyncTokenCredential
 """What Azure SDK clients take: gives a token for a scope."""
