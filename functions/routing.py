@@ -41,9 +41,8 @@ Endpoint = Callable[..., Coroutine[Any, Any, Any]]
 class Body(BaseModel):
     """Base of request bodies: camelCase on the wire, unknown fields refused, `READ_ONLY` ones ignored."""
 
-    # Built with the routes that take them.
     model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True, defer_build=True
+        extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True
     )
 
 

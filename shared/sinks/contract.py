@@ -45,14 +45,8 @@ class SinkSettings(BaseModel):
     Schema marks them `writeOnly`.
     """
 
-    # A process builds the validators of the kinds it meets: those of all take a twentieth of its start.
     model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-        alias_generator=to_camel,
-        populate_by_name=True,
-        str_strip_whitespace=True,
-        defer_build=True,
+        extra="forbid", frozen=True, alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True
     )
 
     HARMLESS: ClassVar[frozenset[str]] = frozenset()
