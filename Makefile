@@ -32,7 +32,7 @@ portal/node_modules/.stamp: portal/package.json portal/package-lock.json | $(VEN
 
 # The portal's types are made of the API's own document, so that the two cannot drift apart.
 portal/src/api/schema.d.ts: $(wildcard function_app.py functions/*.py shared/*.py shared/*/*.py) portal/node_modules/.stamp
-	@$(BIN)/python -c "import json, functions; print(json.dumps(functions.API.openapi()))" > portal/openapi.json
+	@$(BIN)/python -c "import json, functions; print(json.dumps(functions.whole().openapi()))" > portal/openapi.json
 	@$(BIN)/npm run --silent --prefix portal types > /dev/null
 
 portal/dist/index.html: portal/src/api/schema.d.ts portal/index.html portal/vite.config.ts $(shell find portal/src portal/public -type f 2>/dev/null)
@@ -74,7 +74,7 @@ format: $(VENV)/.stamp portal/node_modules/.stamp ## Format the code and mend wh
 	$(BIN)/ruff check --fix .
 	@$(BIN)/npm run --silent --prefix portal format
 
-bench: portal ## Measure poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
+bench: portal ## Measure cold start, poll cycles, noise, seconds from an event to its ticket, deliveries, 1,000 restarts with kills and a list of 100,000 devices (ARGS=latency: one part); writes JSON
 	$(BIN)/python -m bench $(ARGS)
 
 # checkov asks for older packages than the rest, so it has an environment of its own.

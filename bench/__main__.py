@@ -3,7 +3,7 @@
 For each size: a first cycle, unchanged ones, and ones with 1 % of the resources changed; each but the first is followed
 by the same requests from a bare client, with as many in flight as host.json lets jobs run. Prints a table, writes
 bench/results.json, and fails when a limit of `LIMITS` is passed. bench/noise.py, bench/latency.py,
-bench/deliveries.py, bench/bulk.py, bench/large_list.py and bench/cost.py say what they measure.
+bench/deliveries.py, bench/bulk.py, bench/large_list.py, bench/cost.py and bench/cold_start.py say what they measure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench import bulk, cost, cycle, deliveries, large_list, latency, noise
+from bench import bulk, cold_start, cost, cycle, deliveries, large_list, latency, noise
 from bench.cycle import Cycle
 from bench.floor import Floor
 from bench.stage import ROOT, Size, Stage, staged
@@ -208,7 +208,16 @@ def a_month_in_azure(_: argparse.Namespace) -> list[str]:
     return []
 
 
+def start_of_a_process(_: argparse.Namespace) -> list[str]:
+    """Measure the import of the application, print and write; gives which limit is passed."""
+    result = cold_start.measure()
+    print(cold_start.table(result))
+    write(coldStart=result)
+    return cold_start.failures(result)
+
+
 PARTS: dict[str, Callable[[argparse.Namespace], list[str]]] = {
+    "start": start_of_a_process,
     "noise": noisy_day,
     "cycles": cycles,
     "latency": from_event_to_ticket,

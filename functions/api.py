@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import uuid
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any, NotRequired
 
@@ -17,14 +18,16 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
+from opentelemetry.trace import Span
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from typing_extensions import TypedDict
 
+from functions import tracing
 from functions.routing import Area
 from shared import app as composition
-from shared import correlation
+from shared import correlation, telemetry
 from shared.errors import ErrorDetail, MicrosoftError, TenantryError, TooManyRequests
 from shared.version import VERSION
 
@@ -87,12 +90,13 @@ class Frame:
         scope.setdefault("state", {})["request_id"] = request_id
         correlation.begin(request_id)
         started = ended = False
+        status = 0
 
         async def send_with_id(message: Message) -> None:
-            nonlocal started, ended
+            nonlocal started, ended, status
             ended = message["type"] == "http.response.body" and not message.get("more_body")
             if message["type"] == "http.response.start":
-                started = True
+                started, status = True, message["status"]
                 message["headers"] = [
                     *message.get("headers", []),
                     (b"x-ms-client-request-id", request_id.encode()),
@@ -101,14 +105,41 @@ class Frame:
                 ]
             await send(message)
 
-        try:
-            await self.app(scope, receive, send_with_id)
-        except Exception:  # the edge: whatever happened, the caller gets the one error shape and the log the trace
-            log.exception("unhandled error, request %s %s %s", request_id, scope["method"], scope["path"])
-            if started and not ended:
-                raise
-            if not started:
-                await _failed(request_id)(scope, receive, send_with_id)
+        parent = tracing.parent_of(scope.get("azure_functions.trace_context"))
+        with telemetry.span(scope["method"], "server", parent=parent) as span:
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception as error:  # the edge: the caller gets the one error shape, the log the trace
+                log.exception("unhandled error, request %s %s %s", request_id, scope["method"], _route(scope))
+                telemetry.fail(span, type(error).__name__)
+                if started and not ended:
+                    raise
+                if not started:
+                    await _failed(request_id)(scope, receive, send_with_id)
+            finally:
+                _describe(span, scope, status)
+
+
+def _route(scope: Scope) -> str:
+    """The route that serves a request, as it is declared: its path may hold a secret. Empty when none does."""
+    return str(getattr(scope.get("route"), "path", ""))
+
+
+def _describe(span: Span, scope: Scope, status: int) -> None:
+    if not span.is_recording():
+        return
+    route = _route(scope)
+    span.update_name(f"{scope['method']} {route}".rstrip())
+    span.set_attributes(
+        {
+            "http.request.method": scope["method"],
+            "http.route": route,
+            "http.response.status_code": status,
+            "tenantry.correlation_id": correlation.current(),
+        }
+    )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        telemetry.fail(span, str(status))
 
 
 def _failed(request_id: str) -> JSONResponse:
@@ -174,7 +205,7 @@ async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
     return JSONResponse(body, error.status_code, dict(error.headers or {}))
 
 
-def create(areas: list[Area]) -> FastAPI:
+def create(areas: Iterable[Area]) -> FastAPI:
     """The application of these areas."""
     api = FastAPI(
         title="Tenantry",
@@ -185,6 +216,8 @@ def create(areas: list[Area]) -> FastAPI:
         swagger_ui_oauth2_redirect_url=None,
         # A redirect would be built from the Host header, which the caller chooses.
         redirect_slashes=False,
+        # Its own would tell paths and queries, which may hold secrets; the frame tells the route.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
     handlers: dict[type[Exception], Any] = {
         TenantryError: _tenantry_error,
@@ -280,10 +313,10 @@ def asgi(api: FastAPI, portal_origin: str) -> ASGIApp:
 
 
 class Server:
-    """Serves HTTP-triggered functions through the application, built when the first request comes."""
+    """Serves HTTP-triggered functions through an application, made when the first request comes."""
 
-    def __init__(self, api: FastAPI) -> None:
-        self.api = api
+    def __init__(self, api: Callable[[], FastAPI]) -> None:
+        self._api = api
         self._middleware: func.AsgiMiddleware | None = None
 
     async def __call__(self, req: func.HttpRequest, context: func.Context) -> func.HttpResponse:
@@ -291,6 +324,6 @@ class Server:
         if self._middleware is None:
             portal = composition.current().settings.portal_url
             origin = "/".join(portal.split("/")[:3])
-            self._middleware = func.AsgiMiddleware(asgi(self.api, origin))
+            self._middleware = func.AsgiMiddleware(asgi(self._api(), origin))
         reply: func.HttpResponse = await self._middleware.handle_async(req, context)
         return reply

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import azure.functions as func
 
+from functions import tracing
 from shared import (
     alerts,
     correlation,
@@ -23,6 +24,7 @@ from shared import (
     poison,
     provisioning,
     schedules,
+    telemetry,
     tenants,
 )
 from shared import app as composition
@@ -43,10 +45,17 @@ def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: Gi
     """
     name = job.QUEUE.replace("-", "_")
 
-    async def run(message: func.QueueMessage) -> None:
-        parsed = job.model_validate_json(message.get_body())
+    async def run(message: func.QueueMessage, context: func.Context) -> None:
+        app = composition.current()
+        try:
+            parsed = job.model_validate_json(message.get_body())
+        except ValueError as error:
+            raise tracing.Failed(f"A message of {job.QUEUE} is not as its class says: {type(error).__name__}") from None
         correlation.begin(parsed.correlation_id)
-        await work(composition.current(), parsed)
+        # The trace is that of who sent the job; the host's own, which begins here, is linked.
+        caused, told = parsed.traceparent or "", tracing.host_span(context)
+        with tracing.run(f"job {job.QUEUE}", "consumer", _about(parsed, message), parent=caused or told, link=told):
+            await work(app, parsed)
 
     async def keep(message: func.QueueMessage) -> None:
         app = composition.current()
@@ -59,12 +68,20 @@ def handle(job: type[J], work: Callable[[App, J], Awaitable[None]], given_up: Gi
         await poison.record(app, job.QUEUE, text, str(message.id), REASON)
         await given_up(app, parsed, REASON)
 
-    for function, suffix in ((run, ""), (keep, "_poison")):
+    functions: tuple[tuple[Callable[..., Awaitable[None]], str], ...] = ((run, ""), (keep, "_poison"))
+    for function, suffix in functions:
         function.__name__ = name + suffix
         function.__doc__ = job.__doc__
         blueprint.queue_trigger(
             arg_name="message", queue_name=job.QUEUE + suffix.replace("_", "-"), connection="AzureWebJobsStorage"
         )(blueprint.function_name(name + suffix)(function))
+
+
+def _about(job: Job, message: func.QueueMessage) -> telemetry.Attributes:
+    """What a job is about: ids only."""
+    names = ("connection_id", "tenant_id", "subscription_id", "operation_id", "sink_id", "schedule_id")
+    found: dict[str, telemetry.Value] = {f"tenantry.{name}": getattr(job, name, None) or None for name in names}
+    return found | {"messaging.destination.name": job.QUEUE, "tenantry.try": message.dequeue_count}
 
 
 async def _poll(app: App, job: jobs.PollSubscription) -> None:

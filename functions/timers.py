@@ -2,79 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import azure.functions as func
 
+from functions import tracing
 from shared import alerts, connections, correlation, health, jobs, outbox, retention, schedules, sweep, tenants
 from shared import app as composition
+from shared.alerts import vitals
+from shared.app import App
 
 blueprint = func.Blueprint()
+Work = Callable[[App], Awaitable[Any]]
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 */15 * * * *", use_monitor=True)
-async def poll_resource_health(timer: func.TimerRequest) -> None:
+def timer(schedule: str) -> Callable[[Work], Work]:
+    """Register a timer trigger: seconds, minutes, hours, day, month, weekday, in UTC."""
+
+    def register(work: Work) -> Work:
+        async def run(timer: func.TimerRequest, context: func.Context) -> None:
+            app = composition.current()
+            correlation.begin()
+            with tracing.run(f"timer {work.__name__}", "server", parent=tracing.host_span(context)):
+                await work(app)
+
+        run.__name__, run.__doc__ = work.__name__, work.__doc__
+        blueprint.timer_trigger(arg_name="timer", schedule=schedule, use_monitor=True)(run)
+        return work
+
+    return register
+
+
+@timer("0 */15 * * * *")
+async def poll_resource_health(app: App) -> None:
     """Every 15 minutes: one poll-subscription job per subscription of every synced, mapped tenant."""
-    correlation.begin()
-    await health.poll_all(composition.current())
+    await health.poll_all(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 5 * * * *", use_monitor=True)
-async def refresh_tenants_hourly(timer: func.TimerRequest) -> None:
+@timer("0 5 * * * *")
+async def refresh_tenants_hourly(app: App) -> None:
     """Hourly: one refresh-tenants job per connection."""
-    correlation.begin()
-    await tenants.refresh_all(composition.current())
+    await tenants.refresh_all(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 20 3 * * *", use_monitor=True)
-async def renew_refresh_tokens(timer: func.TimerRequest) -> None:
+@timer("0 20 3 * * *")
+async def renew_refresh_tokens(app: App) -> None:
     """Daily: each connection's refresh token is used and the rotated one written back to the vault."""
-    correlation.begin()
-    await connections.renew_all(composition.current())
+    await connections.renew_all(app)
+    await vitals.record_secrets(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="0 40 2 * * *", use_monitor=True)
-async def remove_old_rows(timer: func.TimerRequest) -> None:
+@timer("0 40 2 * * *")
+async def remove_old_rows(app: App) -> None:
     """Daily: rows older than their age in shared/retention.py leave."""
-    correlation.begin()
-    await retention.sweep(composition.current())
+    await retention.sweep(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="15 * * * * *", use_monitor=True)
-async def deliver_due(timer: func.TimerRequest) -> None:
+@timer("15 * * * * *")
+async def deliver_due(app: App) -> None:
     """Every minute: one deliver job per sink for which something is due that nobody sends."""
-    correlation.begin()
-    await outbox.deliver_due(composition.current())
+    await outbox.deliver_due(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="50 7,22,37,52 * * * *", use_monitor=True)
-async def read_back_tickets(timer: func.TimerRequest) -> None:
+@timer("50 7,22,37,52 * * * *")
+async def read_back_tickets(app: App) -> None:
     """Every 15 minutes: one read-tickets job per enabled ticket sink."""
-    correlation.begin()
-    await outbox.read_tickets(composition.current())
+    await outbox.read_tickets(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="30 * * * * *", use_monitor=True)
-async def judge_due(timer: func.TimerRequest) -> None:
+@timer("30 * * * * *")
+async def judge_due(app: App) -> None:
     """Every minute: incidents whose time has come (a hold, a delay, a snooze, planned work) are looked at again."""
-    correlation.begin()
-    await alerts.send_due(composition.current())
+    await alerts.send_due(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="5 * * * * *", use_monitor=True)
-async def run_schedules(timer: func.TimerRequest) -> None:
+@timer("5 * * * * *")
+async def run_schedules(app: App) -> None:
     """Every minute: one run-schedule job for each time that has come."""
-    correlation.begin()
-    await schedules.send_due(composition.current())
+    await schedules.send_due(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="45 */5 * * * *", use_monitor=True)
-async def resend_lost_work(timer: func.TimerRequest) -> None:
+@timer("45 */5 * * * *")
+async def resend_lost_work(app: App) -> None:
     """Every 5 minutes: what was stored and whose message was never sent goes on its queue."""
-    correlation.begin()
-    await sweep.resend(composition.current())
+    await sweep.resend(app)
 
 
-@blueprint.timer_trigger(arg_name="timer", schedule="30 */5 * * * *", use_monitor=True)
-async def watch_itself(timer: func.TimerRequest) -> None:
+@timer("30 */5 * * * *")
+async def watch_itself(app: App) -> None:
     """Every 5 minutes: one watch job, which opens and closes Tenantry's own alerts."""
-    correlation.begin()
-    await composition.current().queues.send(jobs.Watch())
+    await app.queues.send(jobs.Watch())

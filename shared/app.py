@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared import settings as settings_module
+from shared import telemetry
 from shared.clock import Clock
 from shared.microsoft.identity import Credential, Identity, hosting_credential
 from shared.microsoft.transport import Transport, open_transport
 from shared.settings import Settings
-from shared.store.connect import open_storage, open_vault
-from shared.store.queues import Queues
-from shared.store.tables import Tables
-from shared.store.vault import Vault
+
+if TYPE_CHECKING:
+    from shared.store.queues import Queues
+    from shared.store.tables import Tables
+    from shared.store.vault import Vault
 
 
 @dataclass
@@ -40,10 +42,14 @@ class App:
         await self.vault.close()
         await self.credential.close()
         await self.transport.close()
+        telemetry.stop()
 
 
 def build(settings: Settings) -> App:
     """Join everything; needs a running event loop, opens no connection yet."""
+    from shared.store.connect import open_storage, open_vault  # it brings the SDKs of queues and vault
+
+    telemetry.start(settings)
     transport = open_transport(settings)
     credential = hosting_credential(settings, transport.azure)
     vault = open_vault(settings, credential, transport.azure)

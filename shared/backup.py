@@ -34,7 +34,7 @@ async def run(arguments: argparse.Namespace, settings: StorageSettings) -> None:
         return
     if not settings.storage_connection and not settings.storage_account:
         raise InvalidInput("Set AzureWebJobsStorage or AzureWebJobsStorage__accountName to the account.")
-    transport, session = open_azure()
+    transport, session = open_azure({})
     credential = hosting_credential(settings, transport)
     async with session, credential, open_tables(settings, credential, transport) as service:
         tables, begun = backup.Backup(service, say), time.monotonic()

@@ -15,14 +15,16 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Job(BaseModel):
-    """Base: `correlation_id` ties the job to the request or timer that began it."""
+    """Base: `correlation_id` ties the job to the request or timer that began it, `traceparent` to the span it is of."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    # A process builds the validators of the jobs it meets.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     QUEUE: ClassVar[str]
 
     version: Literal[1] = 1
     correlation_id: str = ""
+    traceparent: str | None = None
 
 
 class RefreshTenants(Job):

@@ -95,6 +95,10 @@ class Settings(StorageSettings):
     """An action on more devices than this waits until a second person approves it; 0: none does."""
     approval_hours: int = Field(24, ge=1, le=168)
     """After that long it is no longer waited for."""
+    applicationinsights_connection_string: str = ""
+    """Of the Application Insights component that spans, metrics and logs go to. Empty: none are sent."""
+    telemetry: str = ""
+    """Where they are written besides: `console`, or the path of a file. Empty: nowhere."""
     change_retention_days: int = Field(90, ge=1)
     audit_retention_days: int = Field(365, ge=30)
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from functions import API
+from functions import whole
 
 UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 """Fits every kind of id and names nothing."""
@@ -16,7 +16,7 @@ METHODS = frozenset({"get", "post", "put", "patch", "delete", "options"})
 def _fields(schema: dict[str, Any]) -> set[str]:
     """Names of a schema's properties, those of what it refers to included."""
     if reference := schema.get("$ref"):
-        schema = API.openapi()["components"]["schemas"][reference.rpartition("/")[2]]
+        schema = whole().openapi()["components"]["schemas"][reference.rpartition("/")[2]]
     found = set(schema.get("properties", {}))
     return found.union(*(_fields(part) for word in ("anyOf", "allOf", "oneOf") for part in schema.get(word, [])))
 
@@ -80,7 +80,7 @@ class Route:
 
 def document() -> dict[str, Any]:
     """The OpenAPI document."""
-    return API.openapi()
+    return whole().openapi()
 
 
 ROUTES = [

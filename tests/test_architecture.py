@@ -30,6 +30,7 @@ OUTSIDE = (
     "azure.data",
     "azure.identity",
     "azure.keyvault",
+    "azure.keyvault",
     "azure.mgmt",
     "azure.storage",
     "httpx",
@@ -45,8 +46,22 @@ OUTSIDE = (
     "socket",
 )
 """Clients of anything outside of the process."""
-LAZY = ("msgraph", "kiota_abstractions", "kiota_http", "kiota_authentication_azure")
-"""So large that only functions that use them may load them."""
+LAZY = (
+    "azure.identity",
+    "azure.mgmt.compute",
+    "azure.mgmt.resource",
+    "azure.mgmt.resourcehealth",
+    "azure.monitor",
+    "azure.storage",
+    "kiota_abstractions",
+    "kiota_authentication_azure",
+    "kiota_http",
+    "msal",
+    "msgraph",
+    "opentelemetry.sdk",
+    "requests",
+)
+"""So large, or so seldom needed, that only what uses them may load them."""
 LARGEST = 450
 """Lines of a file before it is to become a package."""
 
@@ -122,6 +137,12 @@ def test_only_outgoing_modules_have_clients_of_the_outside() -> None:
 def test_storage_and_vault_are_reached_through_the_store_only() -> None:
     packages = ("azure.data", "azure.storage", "azure.keyvault")
     assert wrong(packages, ("shared", "functions"), ("shared/store",)) == []
+
+
+def test_telemetry_is_made_in_one_place() -> None:
+    # The frame of requests names a span's type.
+    allowed = ("shared/telemetry.py", "functions/api.py")
+    assert wrong(("opentelemetry", "azure.monitor"), ("shared", "functions"), allowed) == []
 
 
 def records() -> list[type[Record]]:
@@ -231,8 +252,9 @@ def test_no_module_of_the_application_sleeps_or_blocks() -> None:
     assert wrong(("time.sleep", "subprocess", "threading"), ("shared", "functions"), ()) == []
 
 
-def test_importing_the_application_loads_no_graph_sdk() -> None:
-    code = f"import sys, function_app; print([m for m in {LAZY!r} if m in sys.modules])"
+def test_importing_the_application_loads_no_large_sdk_and_makes_no_route() -> None:
+    made = "[area.name for area in functions.AREAS if 'router' in vars(area)]"
+    code = f"import sys, function_app, functions; print([m for m in {LAZY!r} if m in sys.modules] + {made})"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
@@ -248,7 +270,7 @@ def test_a_file_is_short_and_says_what_it_is_for(path: Path) -> None:
 
 def test_every_area_is_registered_under_paths_of_its_own() -> None:
     names = {path.stem for path in (ROOT / "functions").glob("*.py")}
-    others = {"__init__", "api", "idempotency", "paging", "queues", "routing", "timers"}
+    others = {"__init__", "api", "idempotency", "paging", "queues", "routing", "timers", "tracing"}
     assert {area.name for area in AREAS} == names - others
     paths = [path for owned in AREAS.values() for path in owned]
     assert len(paths) == len(set(paths))

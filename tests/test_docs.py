@@ -44,7 +44,7 @@ def test_every_route_is_listed_with_its_permission() -> None:
     listed = set(re.findall(r"^\| ([A-Z]+) \| `([^`]+)` \| ([^|]+?) \|", text("docs/api.md"), re.MULTILINE))
     served = {
         (method.upper(), path.removeprefix("/api"), ", ".join(operation.get("x-permission", ["anonymous"])))
-        for path, operations in functions.API.openapi()["paths"].items()
+        for path, operations in functions.whole().openapi()["paths"].items()
         for method, operation in operations.items()
     }
     assert listed == served
@@ -58,7 +58,7 @@ def same_path(path: str) -> str:
 def test_every_call_that_a_page_names_is_a_route() -> None:
     served = {
         f"{method.upper()} {same_path(path)}"
-        for path, operations in functions.API.openapi()["paths"].items()
+        for path, operations in functions.whole().openapi()["paths"].items()
         for method in operations
     }
     named = {

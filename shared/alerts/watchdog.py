@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from shared import outbox, poison
-from shared.alerts import carry, lease, maintenance, policies
+from shared.alerts import carry, lease, maintenance, policies, vitals
 from shared.alerts.records import ALERTS, OPEN, Alert, SelfCondition, Subject, alert_id
 from shared.app import App
 from shared.devices import Place, places
@@ -295,7 +295,8 @@ async def run_watch(app: App, job: Watch) -> None:
     try:
         rules = (await policies.load(app)).watchdog
         now = app.clock.now()
-        problems = {row.subject_id: row for row in conditions(await look(app), rules, now)}
+        facts = await look(app)
+        problems = {row.subject_id: row for row in conditions(facts, rules, now)}
         present = {row.subject_id: row for row in await app.tables.all(ALERTS, OPEN, prefix=PREFIX)}
         for subject_id, known in present.items():
             if subject_id not in problems:
@@ -306,6 +307,12 @@ async def run_watch(app: App, job: Watch) -> None:
         await lease.release(app, held)
     await policies.make_known(app)
     await maintenance.make_known(app)
+    await vitals.record(
+        app,
+        facts.places,
+        poisoned=sum(row.state == "poisoned" for row in facts.poisoned),
+        failing_sinks=sum(problem.condition == "sinkFailing" for problem in problems.values()),
+    )
 
 
 async def _keep_open(app: App, alert: Alert | None, problem: Problem, now: datetime) -> None:

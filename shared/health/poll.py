@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared import audit, connections, devices, jobs, progress, tenants
+from shared import audit, connections, devices, jobs, progress, telemetry, tenants
 from shared.access import DEVICES_READ, Principal
 from shared.app import App
 from shared.devices import index, places
@@ -107,6 +108,14 @@ async def run_poll(app: App, job: jobs.PollSubscription) -> bool | None:
 
     Gives whether anything was other than at the last poll; None when it could not be read or stored.
     """
+    began = time.monotonic()
+    found = await _poll(app, job)
+    outcome = "unread" if found is None else "changed" if found else "unchanged"
+    telemetry.took("tenantry.poll.duration", time.monotonic() - began, outcome=outcome)
+    return found
+
+
+async def _poll(app: App, job: jobs.PollSubscription) -> bool | None:
     subscription = await app.tables.get(SUBSCRIPTIONS, "subscription", job.subscription_id)
     place = (await places.recent_directory(app)).place(subscription) if subscription else None
     if place is not None and place.not_polled:

@@ -11,19 +11,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import HttpRequest
-from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
 from shared.errors import MicrosoftError
 from shared.microsoft.arm_errors import translated
 from shared.microsoft.http_errors import patiently
 from shared.microsoft.outgoing import CorrelationPolicy
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.mgmt.resource.subscriptions.aio import SubscriptionClient
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 VM_CONTRIBUTOR = "9980e02c-c2be-4d73-94e8-173b1dc7cf3c"
@@ -54,9 +56,11 @@ def scopes(settings: Settings) -> list[str]:
 
 @asynccontextmanager
 async def _client(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential
 ) -> AsyncIterator[SubscriptionClient]:
     """A client without retries of its own: who calls decides when to come back. Translates what azure-core raises."""
+    from azure.mgmt.resource.subscriptions.aio import SubscriptionClient  # only set-up and checks need it
+
     client = SubscriptionClient(
         credential,
         base_url=settings.arm_url,
@@ -72,14 +76,14 @@ async def _client(
 
 
 async def list_subscriptions(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential
 ) -> list[ListedSubscription]:
     """Every subscription on which the credential holds a role; none is no error. Raises MicrosoftError."""
     return await patiently(lambda: _listed(settings, transport, credential))
 
 
 async def _listed(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential
 ) -> list[ListedSubscription]:
     found = []
     async with _client(settings, transport, credential) as client:
@@ -99,7 +103,7 @@ async def _listed(
 
 
 async def subscription_state(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> str | None:
     """State of one subscription; None when ARM says that it does not exist. Raises AccessDenied when it refuses."""
     try:
@@ -119,7 +123,7 @@ def assignment_name(subscription_id: str, principal_id: str, role_id: str) -> st
 
 async def assign_own_roles(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     principal_id: str,
@@ -148,7 +152,7 @@ async def assign_own_roles(
 
 async def has_some_own_roles(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     principal_id: str,
@@ -163,7 +167,7 @@ async def has_some_own_roles(
 
 async def remove_own_roles(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     principal_id: str,
@@ -184,7 +188,7 @@ def _assignment_url(subscription_id: str, name: str, query: str = "") -> str:
 
 
 async def _send(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, request: HttpRequest
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, request: HttpRequest
 ) -> dict[str, Any]:
     """Send a request that the SDK has no method for; gives the JSON of the answer, {} without one."""
 

@@ -16,7 +16,6 @@ from azure.core import AsyncPipelineClient
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import PipelineResponse
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.polling import AsyncLROPoller
 from azure.core.polling.base_polling import BadResponse, BadStatus, LocationPolling
 from azure.core.rest import AsyncHttpResponse, HttpRequest
@@ -24,6 +23,7 @@ from azure.mgmt.core.polling.async_arm_polling import AsyncARMPolling
 
 from shared.errors import MicrosoftError
 from shared.microsoft import arm_errors, arm_lists
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 DEFAULT_POLL_SECONDS = 10.0
@@ -67,7 +67,7 @@ class Progress:
 
 async def begin(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     method: str,
     path: str,
@@ -105,7 +105,7 @@ async def begin(
 
 async def follow(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     token: str,
     *,
@@ -124,7 +124,7 @@ async def follow(
 
 async def read(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     method: str,
     path: str,
@@ -144,7 +144,7 @@ async def read(
 
 async def read_list(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     path: str,
     query: Mapping[str, str],
@@ -155,7 +155,7 @@ async def read_list(
 
 
 async def permitted(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, scope: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, scope: str
 ) -> list[dict[str, list[str]]]:
     """What the credential may do on a scope: `{actions, notActions}` of each role it holds. Raises MicrosoftError."""
     path, query = f"{scope}/providers/Microsoft.Authorization/permissions", {"api-version": PERMISSIONS_API}

@@ -23,12 +23,12 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, HeadersPolicy, RequestIdPolicy, UserAgentPolicy
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from shared.errors import MicrosoftError, Throttled
 from shared.microsoft.arm_errors import translated
 from shared.microsoft.outgoing import CorrelationPolicy
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 TRIES = 3
@@ -78,7 +78,7 @@ class _NoCredential(AsyncTokenCredential):
 
 
 def bare(
-    *, base_url: str, transport: AioHttpTransport, policies: list[Any], **_sdk_only: Any
+    *, base_url: str, transport: AzureTransport, policies: list[Any], **_sdk_only: Any
 ) -> AsyncPipelineClient[HttpRequest, AsyncHttpResponse]:
     """A client without an SDK around it, for `Clients`: some take long to import and to build."""
     return AsyncPipelineClient(base_url, transport=transport, policies=policies)
@@ -89,9 +89,9 @@ class Clients(Generic[S]):
 
     def __init__(self, make: Callable[..., S], package: str) -> None:
         self._make, self._package = make, package
-        self._kept: WeakKeyDictionary[AioHttpTransport, S] = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[AzureTransport, S] = WeakKeyDictionary()
 
-    def get(self, settings: Settings, transport: AioHttpTransport) -> S:
+    def get(self, settings: Settings, transport: AzureTransport) -> S:
         """The client: it serves every subscription, and retries nothing by itself."""
         client = self._kept.get(transport)
         if client is None:
@@ -102,12 +102,7 @@ class Clients(Generic[S]):
                 base_url=settings.arm_url,
                 credential_scopes=[scope],
                 # Closing is the process's business: this view of the transport lets the other be collected.
-                transport=AioHttpTransport(
-                    session=transport.session,
-                    session_owner=False,
-                    connection_timeout=transport.connection_config.timeout,
-                    read_timeout=transport.connection_config.read_timeout,
-                ),
+                transport=transport.view(),
                 policies=[
                     RequestIdPolicy(),
                     HeadersPolicy(base_headers={"Accept": "application/json"}),

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.mgmt.core.tools import parse_resource_id
 
 from shared.microsoft import arm_errors, arm_lists
 from shared.microsoft.arm_actions import ACTION_SECONDS, DEFAULT_POLL_SECONDS, Progress, Unanswered, progress_of, step
 from shared.microsoft.outgoing import CorrelationPolicy
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _LISTS = arm_lists.Clients(arm_lists.bare, "mgmt-compute/39.0.0")
 
 @asynccontextmanager
 async def _client(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> AsyncIterator[ComputeManagementClient]:
     """A client of one subscription. It never retries by itself: waiting belongs to the job that calls."""
     from azure.mgmt.compute.aio import ComputeManagementClient  # a second to import, and only workers need it
@@ -57,7 +57,7 @@ async def _client(
 
 
 async def machines(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """Every virtual machine of a subscription with what says whether it runs, in one paged list.
 
@@ -73,7 +73,7 @@ async def machines(
 
 async def begin(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     resource_id: str,
     operation_name: str,
@@ -104,7 +104,7 @@ async def begin(
 
 async def follow(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     resource_id: str,
     operation_name: str,

@@ -10,7 +10,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import jwt
@@ -18,13 +18,14 @@ from azure.core.credentials import AccessToken
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ClientAuthenticationError
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential
 
 from shared.errors import MicrosoftError, NeedsConsent, Unavailable
 from shared.microsoft import aadsts
 from shared.microsoft.http_errors import no_answer
 from shared.settings import Settings, StorageSettings
-from shared.store.vault import Vault
+
+if TYPE_CHECKING:
+    from shared.store.vault import Vault
 
 Credential = AsyncTokenCredential
 """What Azure SDK clients take: gives a token for a scope."""
@@ -46,6 +47,8 @@ def refresh_secret_name(connection_id: str) -> str:
 
 def hosting_credential(settings: StorageSettings, transport: AioHttpTransport) -> AsyncTokenCredential:
     """The identity the application runs as: its managed identity in Azure, a developer's sign-in elsewhere."""
+    from azure.identity.aio import DefaultAzureCredential, ManagedIdentityCredential  # it brings msal and requests
+
     if settings.managed_identity_client_id:
         return ManagedIdentityCredential(client_id=settings.managed_identity_client_id, transport=transport)
     return DefaultAzureCredential()

@@ -24,6 +24,18 @@ class CorrelationPolicy(SansIOHTTPPolicy[Any, Any]):
             request.http_request.headers[correlation.HEADER] = current
 
 
+def services(settings: Settings) -> dict[str, str]:
+    """What telemetry calls each service of Microsoft's, by the host (and port) in its URLs."""
+    urls = {
+        "login": settings.login_url,
+        "arm": settings.arm_url,
+        "graph": settings.graph_url,
+        "partnerCenter": settings.partner_center_url,
+        "vault": settings.key_vault_url,
+    }
+    return {urlsplit(url).netloc: name for name, url in urls.items()}
+
+
 def httpx_hook(settings: Settings) -> Callable[[httpx.Request], Awaitable[None]]:
     """For the httpx client: adds request and correlation id to requests to Microsoft, and to nobody else."""
     urls = (settings.login_url, settings.graph_url, settings.partner_center_url, settings.arm_url)

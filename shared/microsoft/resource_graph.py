@@ -13,11 +13,11 @@ from functools import partial
 from typing import Any
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
 
 from shared.errors import MicrosoftError
 from shared.microsoft import arm_lists
 from shared.microsoft.http_errors import patiently
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
 API_VERSION = "2021-03-01"
@@ -29,7 +29,7 @@ _CLIENTS = arm_lists.Clients(arm_lists.bare, "mgmt-resourcegraph/8.0.1")
 
 async def rows(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     query: str,

@@ -5,22 +5,32 @@ Source: learn.microsoft.com/rest/api/resourcehealth/availability-statuses/list-b
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.pipeline.transport import AioHttpTransport
-from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient
 
 from shared.microsoft import arm_lists
+from shared.microsoft.transport import AzureTransport
 from shared.settings import Settings
 
+if TYPE_CHECKING:
+    from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient
+
 API_VERSION = "2025-05-01"
-_CLIENTS = arm_lists.Clients(ResourceHealthMgmtClient, "mgmt-resourcehealth/1.0.0")
+
+
+def _client(**options: Any) -> ResourceHealthMgmtClient:
+    from azure.mgmt.resourcehealth.aio import ResourceHealthMgmtClient  # only polls need it
+
+    return ResourceHealthMgmtClient(**options)
+
+
+_CLIENTS = arm_lists.Clients(_client, "mgmt-resourcehealth/1.0.0")
 
 
 async def statuses(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """The present availability of each resource that Resource Health knows, as it sends them.
 
@@ -35,7 +45,7 @@ async def statuses(
 
 
 async def service_issues(
-    settings: Settings, transport: AioHttpTransport, credential: AsyncTokenCredential, subscription_id: str
+    settings: Settings, transport: AzureTransport, credential: AsyncTokenCredential, subscription_id: str
 ) -> list[dict[str, Any]]:
     """The service issues that are active now and concern the subscription, as Resource Health sends them.
 
@@ -57,7 +67,7 @@ def _is_active_issue(properties: dict[str, Any]) -> bool:
 
 async def impacted_resources(
     settings: Settings,
-    transport: AioHttpTransport,
+    transport: AzureTransport,
     credential: AsyncTokenCredential,
     subscription_id: str,
     tracking_id: str,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from shared import telemetry
 from shared.app import App
 from shared.errors import Conflict
 from shared.jobs import Announce
@@ -61,6 +62,7 @@ def _delivery(app: App, sink: Sink, job: Announce, first: Announced) -> Delivery
         body=cloud_event(app, identifier, job.event, first.at, job.subject, job.data),
         line_at=now,
         due_at=now,
+        traceparent=telemetry.traceparent(),
     )
 
 

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from shared import telemetry
 from shared.app import App
 from shared.errors import Conflict, PreconditionFailed, Unavailable
 from shared.outbox.outcome import Outcome
@@ -74,6 +75,8 @@ class Ledger:
                     await self._transact(writes.values())
                 except PreconditionFailed:
                     await self._one_by_one(self._done[:count])
+                for result in self._done[:count]:
+                    telemetry.count("tenantry.deliveries", kind=result.row.kind, outcome=result.row.state)
                 del self._done[:count]
 
     async def put_back(self, rows: Sequence[Delivery]) -> None:

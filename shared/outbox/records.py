@@ -77,6 +77,8 @@ class Delivery(Record):
     detail: str | None = None
     """What there is to say of one that ended well."""
     done_at: datetime | None = None
+    traceparent: str | None = None
+    """The span that put it in line, so that its ticket is of that trace whoever sends it."""
 
     @property
     def verb(self) -> str:

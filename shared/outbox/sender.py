@@ -10,11 +10,13 @@ import contextlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Literal
 
+from shared import correlation, telemetry
 from shared.app import App
 from shared.outbox import outcome, sinks
 from shared.outbox.asking import ask
@@ -285,8 +287,9 @@ class Sender:
         outlet, said = sinks.outlet(self.app, self.sink.id), outcome.message(row, ticket)
         verbs = {"opened": self.kind.open, "closed": self.kind.close} if row.alert_id else {}
         try:
-            sent = verbs.get(row.verb, self.kind.update)(outlet, self.settings, said)
-            receipt = await ask(outlet, self.settings, sent)
+            with _span(row):
+                sent = verbs.get(row.verb, self.kind.update)(outlet, self.settings, said)
+                receipt = await ask(outlet, self.settings, sent)
         except SinkError as error:
             failure = error
         else:
@@ -360,3 +363,17 @@ class Sender:
                 present = await sinks.find(self.app, self.sink.id)
                 if present is None or present.changed_at != self.sink.changed_at:
                     self.why = self.why or "changed"
+
+
+def _span(row: Delivery) -> AbstractContextManager[object]:
+    """The sending of a delivery: of the trace that put it in line, linked to the job that sends it."""
+    about = {
+        "tenantry.correlation_id": correlation.current(),
+        "tenantry.sink_id": row.sink_id,
+        "tenantry.sink.kind": row.kind,
+        "tenantry.event": row.event,
+        "tenantry.alert_id": row.alert_id,
+        "tenantry.delivery_id": row.id,
+    }
+    here = telemetry.traceparent() or ""
+    return telemetry.span(f"deliver {row.kind}", "internal", about, parent=row.traceparent or "", link=here)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic_core import to_json
 
+from shared import telemetry
 from shared.app import App
 from shared.clock import rfc3339
 from shared.outbox import line, sinks
@@ -102,6 +103,7 @@ def _delivery(app: App, sink: sinks.Sink, notice: Notice) -> Delivery:
         reopened=notice.reopened,
         line_at=now,
         due_at=now,
+        traceparent=telemetry.traceparent(),
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from shared import telemetry
 from shared.errors import InvalidInput
 from shared.sinks import public_address
 from shared.sinks.contract import MAX_ERROR_CHARS, TIMEOUT_SECONDS, Outlet, SinkError
@@ -149,22 +150,24 @@ async def call(
         if extensions:
             # The pool knows an address only: a kept connection was proved to belong to another name's certificate.
             given["Connection"] = "close"
-        async with (
-            asyncio.timeout(TIMEOUT_SECONDS),
-            outlet.http.stream(
-                method,
-                target,
-                content=content,
-                json=body,
-                data=form,
-                params=params,
-                headers={**given, "Host": host},
-                extensions=extensions,
-                follow_redirects=False,
-            ) as answer,
-        ):
-            found = Answer(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, b"", outlet.now)
-            return found if found.compressed else replace(found, content=await _read(answer))
+        with telemetry.receiver(method, url) as span:
+            async with (
+                asyncio.timeout(TIMEOUT_SECONDS),
+                outlet.http.stream(
+                    method,
+                    target,
+                    content=content,
+                    json=body,
+                    data=form,
+                    params=params,
+                    headers={**given, "Host": host},
+                    extensions=extensions,
+                    follow_redirects=False,
+                ) as answer,
+            ):
+                telemetry.status_of(span, answer.status_code)
+                found = Answer(answer.status_code, {k.lower(): v for k, v in answer.headers.items()}, b"", outlet.now)
+                return found if found.compressed else replace(found, content=await _read(answer))
     except InvalidInput as error:
         raise SinkError(error.message) from error
     except (httpx.TimeoutException, TimeoutError) as error:

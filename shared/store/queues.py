@@ -10,9 +10,9 @@ from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFo
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
-from shared import correlation
+from shared import correlation, telemetry
 from shared.errors import Unavailable
-from shared.jobs import Job
+from shared.jobs import ALL, Job
 
 ENQUEUE_CONCURRENCY = 16
 MAX_DELAY = 7 * 24 * 3600
@@ -33,8 +33,8 @@ class Queues:
 
     async def send(self, job: Job, *, delay: float = 0) -> None:
         """Enqueue a job, hidden for `delay` seconds (rounded up)."""
-        if not job.correlation_id:
-            job = job.model_copy(update={"correlation_id": correlation.current()})
+        caused = {"correlation_id": job.correlation_id or correlation.current(), "traceparent": telemetry.traceparent()}
+        job = job.model_copy(update={name: value for name, value in caused.items() if value})
         await self.send_text(job.QUEUE, job.model_dump_json(exclude_none=True), delay=delay)
 
     async def send_all(self, jobs: Iterable[Job], *, delay: float = 0) -> None:
@@ -57,6 +57,21 @@ class Queues:
             with suppress(ResourceExistsError):
                 await client.create_queue()
             await client.send_message(text, visibility_timeout=hidden)
+
+    async def depths(self) -> dict[str, int]:
+        """How many messages each queue holds, hidden ones included, as near as the service knows: a request for each.
+
+        A queue that nothing was ever sent to is left out.
+        """
+
+        async def depth(queue: str) -> int | None:
+            with suppress(ResourceNotFoundError):
+                return (await self._client(queue).get_queue_properties()).approximate_message_count
+            return None
+
+        queues = [job.QUEUE for job in ALL]
+        found = await asyncio.gather(*(depth(queue) for queue in queues))
+        return {queue: count for queue, count in zip(queues, found, strict=True) if count is not None}
 
     async def ping(self) -> None:
         """Raises Unavailable when Queue Storage does not answer or refuses us. No such queue is an answer too."""

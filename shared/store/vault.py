@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from azure.core.exceptions import AzureError, ResourceExistsError, ResourceNotFoundError
 from azure.keyvault.secrets.aio import SecretClient
 
@@ -41,6 +43,14 @@ class Vault:
             return
         except AzureError as error:
             raise Unavailable(f"Key Vault did not delete the secret {name}: {error.message}") from error
+
+    async def ending(self, before: datetime) -> int:
+        """How many secrets end before a time: a request for every 25 of them. Raises Unavailable."""
+        try:
+            found = [secret.expires_on async for secret in self._client.list_properties_of_secrets() if secret.enabled]
+        except AzureError as error:
+            raise Unavailable(f"Key Vault did not list its secrets: {error.message}") from error
+        return sum(end is not None and end <= before for end in found)
 
     async def close(self) -> None:
         """Close the client; the shared transport stays open."""

@@ -13,7 +13,7 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from functions import API
+from functions import whole
 from functions.routing import MAX_BODY_BYTES, GuardedRoute
 from functions.schedules import TargetFilter
 from sandbox.host import Host
@@ -62,12 +62,12 @@ async def test_the_served_document_lists_exactly_the_registered_routes(nobody: h
     listed = {(route.method, route.path) for route in ROUTES}
     registered = {
         (method, route.path)
-        for route in API.routes
+        for route in whole().routes
         if isinstance(route, GuardedRoute)
         for method in route.methods or ()
     }
     assert listed == registered
-    others = {getattr(route, "path", "") for route in API.routes if not isinstance(route, GuardedRoute)}
+    others = {getattr(route, "path", "") for route in whole().routes if not isinstance(route, GuardedRoute)}
     assert others == {"/api/openapi.json", "/api/docs", "/api/docs/static"}
 
 

@@ -364,7 +364,7 @@ async def test_an_account_is_reached_by_its_name_in_its_cloud(identity: str) -> 
         azure_cloud="AzureUSGovernment",
         managed_identity_client_id=identity,
     )
-    transport, session = open_azure()
+    transport, session = open_azure({})
     credential = hosting_credential(settings, transport)
     async with session, credential, open_tables(settings, credential, transport) as service:
         assert service.url == "https://tenantry.table.core.usgovcloudapi.net"

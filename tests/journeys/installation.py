@@ -99,8 +99,12 @@ class Installation:
 
     async def poll(self) -> None:
         """Run the 15-minute timer now, and wait for what it causes."""
+        await self.run("poll_resource_health")
+
+    async def run(self, timer: str) -> None:
+        """Run a timer now, and wait for what it causes."""
         async with httpx.AsyncClient(timeout=30) as admin:
-            url = f"{self.host_url}/admin/functions/poll_resource_health"
+            url = f"{self.host_url}/admin/functions/{timer}"
             assert (await admin.post(url, json={"input": ""})).status_code == 202
         await self.settle(60)
 
