@@ -72,7 +72,7 @@ def test_every_call_that_a_page_names_is_a_route() -> None:
 
 
 def test_every_timer_is_listed_with_what_it_does() -> None:
-    declared = set(re.findall(r"^async def (\w+)\(timer", text("functions/timers.py"), re.MULTILINE))
+    declared = set(re.findall(r"^@timer\(.*\)\nasync def (\w+)\(", text("functions/timers.py"), re.MULTILINE))
     table = text("docs/operations.md").split("## What runs by itself")[1].split("\n## ")[0]
     assert declared == set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE))
 
