@@ -36,7 +36,7 @@ async def run(arguments: argparse.Namespace, settings: StorageSettings) -> None:
         raise InvalidInput("Set AzureWebJobsStorage or AzureWebJobsStorage__accountName to the account.")
     transport, session = open_azure({})
     credential = hosting_credential(settings, transport)
-    async with session, credential, open_tables(settings, credential, transport) as service:
+    async with session, credential, open_tables(settings, credential, transport, twice=True) as service:
         tables, begun = backup.Backup(service, say), time.monotonic()
         if arguments.command == "export":
             manifest, name = await tables.export(folder)

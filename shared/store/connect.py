@@ -107,12 +107,14 @@ def open_storage(
 
 
 def open_tables(
-    settings: StorageSettings, credential: AsyncTokenCredential, transport: AioHttpTransport
+    settings: StorageSettings, credential: AsyncTokenCredential, transport: AioHttpTransport, *, twice: bool = False
 ) -> TableServiceClient:
-    """The tables of the storage account of the settings, as the SDK has them."""
+    """The tables of the storage account of the settings, as the SDK has them. `twice`: see StoreTransport.
+
+    A row that is inserted twice would be told as a conflict; one that is inserted or replaced twice is there once.
+    """
     options: dict[str, Any] = {
-        # A row that is inserted twice would be told as a conflict; a job that is sent twice is done once.
-        "transport": StoreTransport(transport, "Table Storage", twice=False),
+        "transport": StoreTransport(transport, "Table Storage", twice=twice),
         "retry_total": 3,
         "retry_backoff_factor": 0.5,
     }
