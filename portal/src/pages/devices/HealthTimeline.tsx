@@ -1,7 +1,6 @@
 import { makeStyles, Text, tokens } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { useSession } from "../../session";
-import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { Health } from "../../ui/status";
@@ -33,7 +32,9 @@ export function HealthTimeline({ id }: { id: string }) {
   });
   if (history.error) return <Failure error={history.error} retry={() => void history.refetch()} />;
   if (!history.data) return <Loading label="Reading its history" />;
-  if (history.data.value.length === 0) return <Empty title="Its health has not changed since it was first seen" />;
+  if (history.data.value.length === 0) {
+    return <Text className={styles.when}>Its health has not changed since it was first seen.</Text>;
+  }
   return (
     <ol className={styles.list}>
       {history.data.value.map((change) => (
