@@ -277,6 +277,7 @@ async def _withdraw_begun(app: App, operation: Operation, error: dict[str, Any])
             ticket_number=child.ticket_number,
             request_id=child.correlation_id,
             once=f"{child.id}|end",
+            name=item.name,
             operationId=child.id,
             status=child.status,
             errorCode=error["code"],
