@@ -6,10 +6,10 @@ import csv
 import re
 from datetime import timedelta
 
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.estate import Estate
-from tests.portal.driver import Portal
+from tests.portal.driver import Portal, axe
 
 
 async def choose(page: Page, filter_name: str, *values: str) -> None:
@@ -167,3 +167,25 @@ async def test_what_matches_is_exported(portal: Portal, standing: Estate) -> Non
     text = (await (await coming.value).path()).read_text("utf-8-sig")
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == await count_of(standing, "clientName=Fabrikam")
+
+
+async def test_a_file_of_sites_is_shown_before_it_is_sent(portal: Portal, standing: Estate) -> None:
+    async def choose_file(text: str) -> None:
+        payload: FilePayload = {"name": "sites.csv", "mimeType": "text/csv", "buffer": text.encode()}
+        await dialog.get_by_label("CSV file").set_input_files(payload)
+
+    page = await portal.open("/setup/sites")
+    await page.get_by_role("button", name="Import").click()
+    dialog = page.get_by_role("dialog", name="Import sites")
+    send = dialog.get_by_role("button", name="Import", exact=True)
+    await choose_file("name,place\nTailspin,HQ\n")
+    await expect(dialog.get_by_role("alert")).to_contain_text("The first line must be client,site")
+    await expect(send).to_be_disabled()
+    await choose_file('client;site\r\n"Tail;spin ""Toys""";HQ\r\n\r\nTailspin;\r\n')
+    await expect(dialog.get_by_text("2 rows")).to_be_visible()
+    await expect(dialog.get_by_role("cell", name='Tail;spin "Toys"')).to_be_visible()
+    await expect(dialog.get_by_text("Row 2: It has no site.")).to_be_visible()
+    assert await axe(page) == []
+    await send.click()
+    await expect(dialog.get_by_text("1 created")).to_be_visible()
+    await expect(dialog.get_by_text("1 failed")).to_be_visible()
