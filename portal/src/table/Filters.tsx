@@ -31,6 +31,8 @@ const useStyles = makeStyles({
   options: { display: "grid", maxHeight: "20rem", overflowY: "auto" },
   label: { display: "flex", justifyContent: "space-between", gap: tokens.spacingHorizontalM },
   count: { color: tokens.colorNeutralForeground3, fontVariantNumeric: "tabular-nums" },
+  tag: { maxWidth: "min(24rem, 100%)" },
+  tagText: { display: "block", minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" },
   said: { color: tokens.colorNeutralForeground2 },
 });
 const TYPING_PAUSE = 250;
@@ -245,9 +247,10 @@ function FilteredBy({ filters, state }: { filters: readonly Filter[]; state: Tab
 }
 
 function FilterTag({ text, remove }: { text: string; remove: () => void }) {
+  const styles = useStyles();
   return (
-    <InteractionTag size="small" appearance="brand">
-      <InteractionTagPrimary hasSecondaryAction onClick={remove}>
+    <InteractionTag size="small" appearance="brand" className={styles.tag} title={text}>
+      <InteractionTagPrimary hasSecondaryAction className={styles.tagText} onClick={remove}>
         {text}
       </InteractionTagPrimary>
       <InteractionTagSecondary aria-label={`Remove ${text}`} onClick={remove} />

@@ -12,7 +12,7 @@ import type { Names } from "../../ui/Task";
 import { Time } from "../../ui/time";
 import { useNames } from "../tenants/every";
 import { EntryDrawer } from "./EntryDrawer";
-import { Known, Target, targetName } from "./Target";
+import { Known, Target, Tenant, targetName } from "./Target";
 import { VerifyDialog } from "./VerifyDialog";
 
 export type Entry = RowOf<"/api/audit">;
@@ -39,8 +39,8 @@ export function actorName(entry: Entry): string {
 
 const COLUMNS: readonly Column<Entry>[] = [
   { id: "at", name: "When", text: (row) => row.at, draw: (row) => <Time value={row.at} />, width: 140 },
-  { id: "actor", name: "Who", text: actorName, width: 170 },
-  { id: "action", name: "What", text: (row) => actionName(row.action), width: 210 },
+  { id: "actor", name: "Who", text: actorName, width: 140 },
+  { id: "action", name: "What", text: (row) => actionName(row.action), width: 180 },
   {
     id: "outcome",
     name: "Outcome",
@@ -53,7 +53,14 @@ const COLUMNS: readonly Column<Entry>[] = [
     name: "On what",
     text: (row) => targetName(row, {}),
     draw: (row) => <Target entry={row} />,
-    width: 260,
+    width: 200,
+  },
+  {
+    id: "tenantId",
+    name: "Client tenant",
+    text: (row) => row.tenantId,
+    draw: (row) => row.tenantId && <Tenant id={row.tenantId} />,
+    width: 150,
   },
   { id: "reason", name: "Reason", text: (row) => row.reason, width: 200, grow: true },
   { id: "ticketNumber", name: "Ticket", text: (row) => row.ticketNumber, width: 110 },

@@ -14,6 +14,10 @@ export function Target({ entry }: { entry: Entry }) {
   return path ? <AppLink to={path}>{name}</AppLink> : name;
 }
 
+export function Tenant({ id }: { id: string }) {
+  return useContext(Known)[id] ?? id;
+}
+
 /** Its name as the entry or a list tells it, else what it is; an id where nothing else is known. */
 export function targetName({ action, target, details }: Entry, known: Names): string {
   if (typeof details.name === "string" && details.name) return details.name;

@@ -14,7 +14,7 @@ const useStyles = makeStyles({
     borderLeft: `2px solid ${tokens.colorNeutralStroke1}`,
     paddingLeft: tokens.spacingHorizontalM,
   },
-  head: { display: "flex", gap: tokens.spacingHorizontalM, alignItems: "baseline", flexWrap: "wrap" },
+  head: { display: "flex", gap: tokens.spacingHorizontalM, alignItems: "center", flexWrap: "wrap" },
   when: { color: tokens.colorNeutralForeground3 },
 });
 
