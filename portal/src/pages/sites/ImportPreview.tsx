@@ -13,7 +13,12 @@ const useStyles = makeStyles({
     overflowWrap: "anywhere",
     verticalAlign: "top",
   },
-  number: { width: "3rem", textAlign: "right", fontVariantNumeric: "tabular-nums", color: tokens.colorNeutralForeground3 },
+  number: {
+    width: "3rem",
+    textAlign: "right",
+    fontVariantNumeric: "tabular-nums",
+    color: tokens.colorNeutralForeground3,
+  },
   wrong: { margin: 0, paddingLeft: tokens.spacingHorizontalXL },
 });
 
