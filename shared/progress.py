@@ -125,6 +125,8 @@ class Item(Record):
     target: str
     name: str = ""
     """What people call the target, where that was known."""
+    client: str = ""
+    """Name of the client whose device it is."""
     status: Status = "notStarted"
     error: dict[str, Any] | None = None
     child: str = ""
@@ -256,10 +258,11 @@ async def set_item(
     if status not in TERMINAL or await app.tables.all(ITEMS, operation_id, where="done eq false", limit=1):
         await _mark_running(app, operation_id)
         return
-    failed = await app.tables.all(ITEMS, operation_id, where="status eq 'failed'", limit=1)
+    counts = await tally(app, operation_id)
+    failed, result = counts["failed"], {name: counts[name] for name in ("succeeded", "failed")}
     ended: Status = "failed" if failed else "succeeded"
     message = {"code": "itemsFailed", "message": "Some items failed; each says why."} if failed else None
-    await update(app, operation_id, status=ended, error=message, percent_complete=100)
+    await update(app, operation_id, status=ended, error=message, result=result, percent_complete=100)
 
 
 def partitions(now: datetime, *, months: int = 13) -> list[str]:
@@ -311,6 +314,7 @@ class OperationItem(TypedDict):
 
     target: str
     name: NotRequired[str]
+    clientName: NotRequired[str]
     status: Status
     operationId: NotRequired[str]
     error: NotRequired[Problem]
@@ -345,6 +349,8 @@ def view_item(item: Item) -> OperationItem:
     shown: OperationItem = {"target": item.target, "status": item.status}
     if item.name:
         shown["name"] = item.name
+    if item.client:
+        shown["clientName"] = item.client
     if item.child:
         shown["operationId"] = item.child
     if item.error:

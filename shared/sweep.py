@@ -113,6 +113,7 @@ async def _cancel(app: App, operation: Operation) -> None:
         ticket_number=operation.ticket_number,
         request_id=operation.correlation_id,
         once=f"{operation.id}|end",
+        name=operation.resource_name,
         operationId=operation.id,
         status="canceled",
     )

@@ -116,6 +116,7 @@ async def _act(
         reason=why.get("reason"),
         ticket_number=why.get("ticket_number"),
         request_id=why.get("request_id") or "",
+        name=acted.subject.name,
     )
     found = await reads.find(app, alert_id)
     if found is None:
@@ -196,6 +197,7 @@ async def redeliver(app: App, caller: Principal, alert_id: str, **why: str | Non
         alert_id,
         tenant_id=seen.subject.tenant_id,
         actor_name=caller.name,
+        name=seen.subject.name,
         **{name: value for name, value in why.items() if value is not None},
     )
     return changed or seen

@@ -47,8 +47,11 @@ def _load() -> dict[tuple[str, str], Capability]:
 
 _ROWS = _load()
 _BY_TYPE: dict[str, list[Capability]] = {}
+_LABELS: dict[str, dict[str, str]] = {}
 for _row in _ROWS.values():
     _BY_TYPE.setdefault(_row.type.lower(), []).append(_row)
+    if _row.label != _row.verb.capitalize():
+        _LABELS.setdefault(_row.type.lower(), {})[_row.verb] = _row.label
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,11 @@ def find(resource_type: str, verb: str) -> Capability | None:
 def known(resource_type: str) -> Capability | None:
     """Any row of a type, for what all its rows share: how its run state is read. None: nothing can be done to it."""
     return next(iter(_BY_TYPE.get(resource_type.lower(), [])), None)
+
+
+def labels(resource_type: str) -> dict[str, str]:
+    """Verb -> what Azure does, of the type's verbs that are called otherwise: `pause` -> "Hibernate"."""
+    return _LABELS.get(resource_type.lower(), {})
 
 
 def below(resource_type: str) -> list[str]:

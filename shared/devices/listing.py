@@ -208,6 +208,7 @@ class DeviceView(TypedDict):
     statusReason: NotRequired[str]
     powerState: NotRequired[str]
     uncertainActions: NotRequired[list[Verb]]
+    actionLabels: NotRequired[dict[str, str]]
     refreshError: NotRequired[RefreshError]
 
 
@@ -238,6 +239,8 @@ def view(app: App, row: Row) -> DeviceView:
     }
     if uncertain := capabilities.uncertain(entry.type, entry.power_state):
         shown["uncertainActions"] = uncertain
+    if labels := capabilities.labels(entry.type):
+        shown["actionLabels"] = labels
     if entry.reason is not None:
         shown["statusReason"] = entry.reason
     if entry.power_state is not None:

@@ -229,6 +229,7 @@ async def _write_down(app: App, operation: Operation, found: Shown, asked: Asked
         ticket_number=asked.ticket_number,
         request_id=asked.request_id,
         once=f"{operation.id}|begin",
+        name=found.device.name,
         operationId=operation.id,
         resourceId=plan_of(operation).resource_id,
     )

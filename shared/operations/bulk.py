@@ -23,7 +23,7 @@ from shared.jobs import AdvanceLane, FollowOperation, Job, RunBulk
 from shared.operations import actions, lanes, parts
 from shared.operations.records import KEYS, Bulk, Key, Note, WorkKind, bulk_of
 from shared.progress import ITEMS, OPERATIONS, TERMINAL, Approval, Item, Operation
-from shared.store.tables import TRANSACTION_LIMIT, put
+from shared.store.tables import TRANSACTION_LIMIT, Write, put
 
 MOST: Final = 5000
 """Devices of one operation."""
@@ -103,8 +103,7 @@ async def start_many(
         approval=approval,
         state=plan.into(),
     )
-    devices = (one.device if isinstance(one, Shown) else one.entry for one in found)
-    await _store_items(app, identifier, refused, {device.id: device.name for device in devices})
+    await _store_items(app, identifier, refused, found)
     try:
         operation = await app.tables.insert(OPERATIONS, operation)
     except Conflict:
@@ -217,15 +216,19 @@ def _hash(key: str) -> str:
 
 
 async def _store_items(
-    app: App, operation_id: str, refused: dict[str, dict[str, str] | None], names: dict[str, str]
+    app: App, operation_id: str, refused: dict[str, dict[str, str] | None], found: Sequence[Shown | Row]
 ) -> None:
     """The rows of the items, before that of the operation: without it, nobody looks at them."""
-    rows = []
-    for target, why in refused.items():
-        item = Item(operation_id=operation_id, target=target, name=names[target])
-        rows.append(put(ITEMS, item.changed(status="failed", error=why) if why else item))
-    for begin in range(0, len(rows), TRANSACTION_LIMIT):
-        await app.tables.transact(rows[begin : begin + TRANSACTION_LIMIT])
+    rows: dict[str, Write] = {}
+    for one in found:
+        device, site = one.device if isinstance(one, Shown) else one.entry, one.place.site
+        why = refused[device.id]
+        client = site.client_name if site else ""
+        item = Item(operation_id=operation_id, target=device.id, name=device.name, client=client)
+        rows[device.id] = put(ITEMS, item.changed(status="failed", error=why) if why else item)
+    writes = list(rows.values())
+    for begin in range(0, len(writes), TRANSACTION_LIMIT):
+        await app.tables.transact(writes[begin : begin + TRANSACTION_LIMIT])
 
 
 async def run(app: App, job: RunBulk) -> None:
@@ -274,6 +277,7 @@ async def _withdraw_begun(app: App, operation: Operation, error: dict[str, Any])
             ticket_number=child.ticket_number,
             request_id=child.correlation_id,
             once=f"{child.id}|end",
+            name=item.name,
             operationId=child.id,
             status=child.status,
             errorCode=error["code"],

@@ -118,7 +118,8 @@ async def cancel(
     # First: nothing else tells who did it.
     target = operation.resource or operation.id
     why = {"reason": reason, "ticket_number": ticket_number, "request_id": request_id}
-    await _record(app, caller, operation, "cancel", target, "accepted", why, operationId=operation.id)
+    about: dict[str, Any] = {"why": why, "name": operation.resource_name, "operationId": operation.id}
+    await _record(app, caller, operation, "cancel", target, "accepted", **about)
     changed = await app.tables.update(OPERATIONS, *OPERATIONS.key(operation), withdraw)
     # What follows an end (the device is free again, who waits is told) follows this one too.
     await app.queues.send(FollowOperation(operation_id=operation.id, correlation_id=request_id))

@@ -260,6 +260,7 @@ async def _end(
         client_request_id=plan.request_id,
         azure_request_id=plan.azure_request_id,
         once=f"{operation.id}|end",
+        name=operation.resource_name,
         operationId=operation.id,
         status=status,
         **({"errorCode": failure.code} if failure else {}),

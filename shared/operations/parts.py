@@ -145,6 +145,7 @@ async def finish(app: App, operation_id: str) -> None:
             ticket_number=operation.ticket_number,
             request_id=operation.correlation_id,
             once=f"{operation.id}|end",
+            devices=operation.item_count,
             status=status,
             **({"errorCode": error["code"]} if error else {}),
         )

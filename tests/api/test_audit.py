@@ -52,7 +52,7 @@ async def test_an_action_is_logged_at_both_ends_with_the_ids_of_both_sides(estat
         assert (entry["action"], entry["actorName"]) == ("device.restart", "Alice Anders")
         assert (entry["reason"], entry["ticketNumber"], entry["requestId"]) == ("planned work", "T-1", "call-1")
         assert entry["tenantId"] == estate.cloud().tenant_id
-        assert entry["details"]["operationId"] == begun["id"]
+        assert (entry["details"]["operationId"], entry["details"]["name"]) == (begun["id"], machine.name)
     rows = [row for row in estate.sandbox.cloud.requests if row["service"] == "arm" and row["method"] == "POST"]
     [sent] = [row for row in rows if f"{machine.name}/restart" in row["url"]]
     assert ended["clientRequestId"] == sent["clientRequestId"]

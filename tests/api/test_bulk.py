@@ -120,6 +120,7 @@ async def test_each_device_is_an_item_and_an_operation_of_its_own(estate: Estate
     assert sorted(posts(estate)) == sorted(row.id.lower() for row in rows)
     assert {item["target"]: item["status"] for item in done["items"]} == dict.fromkeys(ids(estate, rows), "succeeded")
     assert {item["target"]: item["name"] for item in done["items"]} == {estate.device_id(row): row.name for row in rows}
+    assert {item["clientName"] for item in done["items"]} == {"Contoso", "Fabrikam"}
     first = await estate.call("GET", f"/operations/{done['items'][0]['operationId']}")
     assert done["askedBy"] == first["askedBy"] == "Alice Anders"
     assert (first["kind"], first["status"], first["resource"]) == (
@@ -686,7 +687,7 @@ async def test_a_key_stands_for_one_operation_also_after_a_start_that_died(estat
     # A first try died when it had named its operation, and stored some items.
     dead = progress.new_id(estate.app.clock.now())
     await estate.app.tables.put(KEYS, Key(key=bulk._hash("s1|2026-01-01"), operation_id=dead))
-    await bulk._store_items(estate.app, dead, {shown[0].device.id: None}, {shown[0].device.id: "vm"})
+    await bulk._store_items(estate.app, dead, {shown[0].device.id: None}, shown[:1])
     begun = [
         await operations.start_many(estate.app, **asked, kind="schedule", approved_by="bob", key="s1|2026-01-01")
         for _ in range(3)
@@ -783,7 +784,8 @@ async def test_a_machine_that_no_worker_could_begin_fails_and_its_lane_goes_on(
     first = min(ids(estate, rows))
     again = progress.new_id(estate.app.clock.now())
     row = await progress.read(estate.app, operation["id"])
-    await bulk._store_items(estate.app, again, dict.fromkeys(ids(estate, rows)), dict.fromkeys(ids(estate, rows), "vm"))
+    shown = [await stored(estate, one) for one in rows]
+    await bulk._store_items(estate.app, again, dict.fromkeys(ids(estate, rows)), shown)
     state = bulk_of(row).changed(begun=True).into()
     await estate.app.tables.insert(OPERATIONS, row.changed(id=again, status="running", state=state, result=None))
     waiting = Waiting(operation_id=again, after=first)

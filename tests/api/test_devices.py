@@ -90,6 +90,7 @@ async def test_a_device_says_where_it_stands(clients: Clients) -> None:
     assert set(device["actions"]) <= {"start", "stop", "restart", "pause", "resume"}
     # Whether a machine can hibernate, only Azure can tell.
     assert device["uncertainActions"] == ["pause"]
+    assert device["actionLabels"]["pause"] == "Hibernate"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import httpx
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from sandbox.host import Host
 from tests.app_fixtures import ApiFor
@@ -85,3 +85,38 @@ async def test_a_sign_in_of_another_tenant_comes_back_with_what_is_wrong(
     await page.get_by_role("button", name="Generate token").click()
     await page.get_by_role("button", name="dave").click()
     await expect(page.get_by_text("The sign-in failed")).to_be_visible()
+
+
+async def test_a_sign_in_that_expires_while_a_form_is_filled_loses_nothing(
+    portal: Portal, fresh_app: Host, control: httpx.AsyncClient, api: ApiFor
+) -> None:
+    async def expired(route: Route) -> None:
+        headers = {"Access-Control-Allow-Origin": portal.site}
+        await route.fulfill(status=401, headers=headers, content_type="application/json", body="{}")
+
+    receiver = (await control.get("/world")).json()["receivers"]["webhook"]
+    page = await portal.window()
+    await page.clock.install()
+    await page.goto(f"{portal.site}/setup/sinks/new")
+    await portal.sign_in(page, "alice")
+    await page.get_by_role("radio", name="Webhook (").check()
+    await page.get_by_role("textbox", name="Name").fill("Typed before")
+    await page.get_by_role("textbox", name="URL").fill(receiver["url"])
+    await page.route(re.compile("/api/"), expired)
+    # What the page reads again by itself does not take the browser away.
+    async with page.expect_response(re.compile("/api/operations")):
+        await page.clock.fast_forward(31_000)
+    await page.get_by_role("button", name="Add", exact=True).click()
+    alert = page.get_by_role("alert").filter(has_text="Your sign-in has expired")
+    async with page.expect_popup() as opened:
+        await alert.get_by_role("button", name="Sign in").click()
+    popup = await opened.value
+    await page.unroute_all()
+    async with popup.expect_event("close"):
+        await popup.get_by_role("button", name="alice").click()
+    await expect(alert.get_by_role("status")).to_contain_text("You are signed in")
+    await page.get_by_role("button", name="Add", exact=True).click()
+    await expect(page.get_by_role("heading", name="Its signing secret")).to_be_visible()
+    alice = await api("alice")
+    (sink,) = (await alice.get("/sinks")).json()["value"]
+    assert (sink["name"], sink["settings"]["url"]) == ("Typed before", receiver["url"])

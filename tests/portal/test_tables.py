@@ -6,10 +6,10 @@ import csv
 import re
 from datetime import timedelta
 
-from playwright.async_api import Page, expect
+from playwright.async_api import FilePayload, Page, expect
 
 from tests.estate import Estate
-from tests.portal.driver import Portal
+from tests.portal.driver import Portal, axe
 
 
 async def choose(page: Page, filter_name: str, *values: str) -> None:
@@ -59,9 +59,12 @@ async def test_devices_are_filtered_by_site_and_by_region_and_what_is_filtered_i
     await expect(page.get_by_text(f"of {of_both}")).to_be_visible()
     await page.reload()
     await expect(page.get_by_text(f"of {of_both}")).to_be_visible()
-    await page.get_by_role("button", name="Remove Site: ").click()
+    await page.get_by_role("button", name="Remove Site: Fabrikam, HQ").click()
     await expect(page.get_by_text(f"of {await count_of(standing, f'region={region}')}")).to_be_visible()
-    await page.get_by_role("button", name="Reset filters").click()
+    # What is searched for is no period, whatever it looks like.
+    async with page.expect_request(re.compile(r"search=24h\b")):
+        await page.get_by_role("searchbox", name="Search names and groups").fill("24h")
+    await page.get_by_role("button", name="Reset filters").first.click()
     await expect(page.get_by_text("Unfiltered")).to_be_visible()
     await expect(page.get_by_text(f"of {await count_of(standing, '')}")).to_be_visible()
 
@@ -140,7 +143,7 @@ async def test_rows_are_selected_one_by_one_by_the_page_and_over_every_page(port
 async def test_dates_are_filtered_by_a_period_or_until_a_moment(portal: Portal, standing: Estate) -> None:
     await standing.call("PUT", "/sites/contoso-lab", 201, json={"clientName": "Contoso", "siteName": "Lab"})
     page = await portal.open("/setup/audit")
-    entry = page.get_by_role("gridcell", name="contoso-lab").first
+    entry = page.get_by_role("gridcell", name="Contoso, Lab").first
     await expect(entry).to_be_visible()
     await page.get_by_role("button", name="When", exact=True).click()
     await page.get_by_role("radio", name="Last 24 hours").click()
@@ -164,3 +167,25 @@ async def test_what_matches_is_exported(portal: Portal, standing: Estate) -> Non
     text = (await (await coming.value).path()).read_text("utf-8-sig")
     rows = list(csv.DictReader(text.splitlines()))
     assert len(rows) == await count_of(standing, "clientName=Fabrikam")
+
+
+async def test_a_file_of_sites_is_shown_before_it_is_sent(portal: Portal, standing: Estate) -> None:
+    async def choose_file(text: str) -> None:
+        payload: FilePayload = {"name": "sites.csv", "mimeType": "text/csv", "buffer": text.encode()}
+        await dialog.get_by_label("CSV file").set_input_files(payload)
+
+    page = await portal.open("/setup/sites")
+    await page.get_by_role("button", name="Import").click()
+    dialog = page.get_by_role("dialog", name="Import sites")
+    send = dialog.get_by_role("button", name="Import", exact=True)
+    await choose_file("name,place\nTailspin,HQ\n")
+    await expect(dialog.get_by_role("alert")).to_contain_text("The first line must be client,site")
+    await expect(send).to_be_disabled()
+    await choose_file('client;site\r\n"Tail;spin ""Toys""";HQ\r\n\r\nTailspin;\r\n')
+    await expect(dialog.get_by_text("2 rows")).to_be_visible()
+    await expect(dialog.get_by_role("cell", name='Tail;spin "Toys"')).to_be_visible()
+    await expect(dialog.get_by_text("Row 2: It has no site.")).to_be_visible()
+    assert await axe(page) == []
+    await send.click()
+    await expect(dialog.get_by_text("1 created")).to_be_visible()
+    await expect(dialog.get_by_text("1 failed")).to_be_visible()

@@ -2,12 +2,17 @@
 
 import type { UserManager } from "oidc-client-ts";
 import createClient, { type Client, type Middleware } from "openapi-fetch";
-import { ApiError, errorOf } from "./errors";
+import { ApiError, errorOf, expired } from "./errors";
 import type { paths } from "./schema";
 
 export type Api = Client<paths>;
 
-/** A client that signs every call, throws ApiError for what is no success, and calls `onExpired` when nobody is signed in. */
+/**
+ * A client that signs every call and throws ApiError for what is no success.
+ *
+ * `onExpired` is called when a reading finds that nobody is signed in. What does something never leaves the page: it
+ * would take along what was typed.
+ */
 export function createApi(apiUrl: string, users: UserManager, onExpired: () => void): Api {
   const api = createClient<paths>({
     // Paths of the document begin with /api.
@@ -23,16 +28,16 @@ function signed(users: UserManager, onExpired: () => void): Middleware {
     async onRequest({ request }) {
       const token = await accessToken(users);
       if (token === undefined) {
-        onExpired();
-        throw new ApiError(401, "signedOut", "Your sign-in has expired.");
+        if (request.method === "GET") onExpired();
+        throw expired();
       }
       request.headers.set("Authorization", `Bearer ${token}`);
       request.headers.set("x-ms-client-request-id", crypto.randomUUID());
       return request;
     },
-    async onResponse({ response }) {
+    async onResponse({ request, response }) {
       if (response.ok) return;
-      if (response.status === 401) onExpired();
+      if (response.status === 401 && request.method === "GET") onExpired();
       throw await errorOf(response);
     },
     onError({ error }) {
@@ -54,7 +59,8 @@ async function accessToken(users: UserManager): Promise<string | undefined> {
 /** Download a path of the API as a file, which a plain link could not do without the token. */
 export async function download(url: string, name: string, users: UserManager): Promise<void> {
   const token = await accessToken(users);
-  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token ?? ""}` } }).catch(() => undefined);
+  if (token === undefined) throw expired();
+  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` } }).catch(() => undefined);
   if (!answer) throw new ApiError(0, "noAnswer", "Tenantry's API does not answer.");
   if (!answer.ok) throw await errorOf(answer);
   const link = document.createElement("a");

@@ -29,7 +29,7 @@ export class ApiError extends Error {
   /** What to do next, in one sentence. */
   get wayOn(): string {
     if (this.status === 0) return "Look at your network, then try again.";
-    if (this.status === 401) return "Sign in again; you come back to this page.";
+    if (this.status === 401) return "Sign in again in a window of its own: what you typed stays here.";
     if (this.status === 403) return "Ask an administrator of Tenantry for the permission.";
     if (this.status === 404) return "It may have been removed, or is in a site that you do not see.";
     if (this.status === 409) return "Read it again, then decide.";
@@ -50,10 +50,16 @@ export interface ErrorDetail {
   target?: string;
 }
 
+/** Nobody is signed in any more. */
+export function expired(requestId = ""): ApiError {
+  return new ApiError(401, "signedOut", "Your sign-in has expired.", [], requestId);
+}
+
 /** The error that an answer tells of. Never throws: an answer of a proxy has another shape. */
 export async function errorOf(answer: Response): Promise<ApiError> {
   const wait = Number(answer.headers.get("Retry-After")) || undefined;
   const id = answer.headers.get("x-ms-client-request-id") ?? "";
+  if (answer.status === 401) return expired(id);
   try {
     const { error } = (await answer.clone().json()) as {
       error: { code: string; message: string; details?: ErrorDetail[]; requestId?: string; target?: string };

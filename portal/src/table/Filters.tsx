@@ -31,6 +31,8 @@ const useStyles = makeStyles({
   options: { display: "grid", maxHeight: "20rem", overflowY: "auto" },
   label: { display: "flex", justifyContent: "space-between", gap: tokens.spacingHorizontalM },
   count: { color: tokens.colorNeutralForeground3, fontVariantNumeric: "tabular-nums" },
+  tag: { maxWidth: "min(24rem, 100%)" },
+  tagText: { display: "block", minWidth: 0, overflow: "hidden", textOverflow: "ellipsis", whiteSpace: "nowrap" },
   said: { color: tokens.colorNeutralForeground2 },
 });
 const TYPING_PAUSE = 250;
@@ -184,8 +186,9 @@ function DateFilter({ filter, state }: { filter: Dates; state: TableState }) {
         <Field label="From">
           <Input
             type="datetime-local"
+            max={local(new Date().toISOString())}
             value={local(period ? undefined : from)}
-            onChange={(_, data) => set(utc(data.value), to)}
+            onChange={(_, data) => set(past(utc(data.value)), to)}
           />
         </Field>
         {filter.to && (
@@ -213,44 +216,27 @@ function utc(text: string): string | undefined {
   return text ? new Date(text).toISOString() : undefined;
 }
 
+/** What lies ahead is now: the API takes no beginning in the future. */
+function past(moment: string | undefined): string | undefined {
+  const now = new Date().toISOString();
+  return moment && moment > now ? now : moment;
+}
+
 function FilteredBy({ filters, state }: { filters: readonly Filter[]; state: TableState }) {
   const styles = useStyles();
-  const tags: { key: string; text: string; remove: () => void }[] = [];
   const search = state.filters.search?.[0];
-  if (search) tags.push({ key: "search", text: `Search: ${search}`, remove: () => state.setFilter("search", []) });
-  for (const filter of filters) {
-    if (filter.kind === "values") {
-      for (const value of state.filters[filter.param] ?? []) {
-        const rest = (state.filters[filter.param] ?? []).filter((one) => one !== value);
-        tags.push({
-          key: `${filter.param}=${value}`,
-          text: `${filter.label}: ${labelOf(filter, value)}`,
-          remove: () => state.setFilter(filter.param, rest),
-        });
-      }
-      continue;
-    }
-    for (const [param, word] of [
-      [filter.from, "since"],
-      [filter.to, "until"],
-    ] as const) {
-      const value = param && state.filters[param]?.[0];
-      if (!param || !value) continue;
-      const text = periodLabel(value) ?? `${word} ${absolute(new Date(value))}`;
-      tags.push({ key: param, text: `${filter.label}: ${text}`, remove: () => state.setFilter(param, []) });
-    }
-  }
+  const any = Object.values(state.filters).some((values) => values.length > 0);
   return (
     <div className={styles.bar} aria-live="polite">
-      <Text className={styles.said}>{tags.length ? "Filtered by" : "Unfiltered"}</Text>
-      {tags.map((tag) => (
-        <InteractionTag key={tag.key} size="small" appearance="brand">
-          <InteractionTagPrimary hasSecondaryAction onClick={tag.remove}>
-            {tag.text}
-          </InteractionTagPrimary>
-          <InteractionTagSecondary aria-label={`Remove ${tag.text}`} onClick={tag.remove} />
-        </InteractionTag>
-      ))}
+      <Text className={styles.said}>{any ? "Filtered by" : "Unfiltered"}</Text>
+      {search && <FilterTag text={`Search: ${search}`} remove={() => state.setFilter("search", [])} />}
+      {filters.map((filter) =>
+        filter.kind === "values" ? (
+          <ValueTags key={filter.param} filter={filter} state={state} />
+        ) : (
+          <DateTags key={filter.from} filter={filter} state={state} />
+        ),
+      )}
       {state.narrowed && (
         <Button size="small" appearance="subtle" onClick={state.reset}>
           Reset filters
@@ -260,7 +246,45 @@ function FilteredBy({ filters, state }: { filters: readonly Filter[]; state: Tab
   );
 }
 
-function labelOf(filter: Values, value: string): string {
-  if (typeof filter.options === "function") return value;
-  return filter.options.find((one) => one.value === value)?.label ?? value;
+function FilterTag({ text, remove }: { text: string; remove: () => void }) {
+  const styles = useStyles();
+  return (
+    <InteractionTag size="small" appearance="brand" className={styles.tag} title={text}>
+      <InteractionTagPrimary hasSecondaryAction className={styles.tagText} onClick={remove}>
+        {text}
+      </InteractionTagPrimary>
+      <InteractionTagSecondary aria-label={`Remove ${text}`} onClick={remove} />
+    </InteractionTag>
+  );
+}
+
+/** The chosen values by their names, for which the options are asked for. */
+function ValueTags({ filter, state }: { filter: Values; state: TableState }) {
+  const chosen = state.filters[filter.param] ?? [];
+  const { options } = useOptions(filter, chosen.length > 0);
+  return chosen.map((value) => (
+    <FilterTag
+      key={value}
+      text={`${filter.label}: ${options.find((one) => one.value === value)?.label ?? value}`}
+      remove={() =>
+        state.setFilter(
+          filter.param,
+          chosen.filter((one) => one !== value),
+        )
+      }
+    />
+  ));
+}
+
+function DateTags({ filter, state }: { filter: Dates; state: TableState }) {
+  const words = [
+    [filter.from, "since"],
+    [filter.to, "until"],
+  ] as const;
+  return words.map(([param, word]) => {
+    const value = param && state.filters[param]?.[0];
+    if (!param || !value) return null;
+    const text = periodLabel(value) ?? `${word} ${absolute(new Date(value))}`;
+    return <FilterTag key={param} text={`${filter.label}: ${text}`} remove={() => state.setFilter(param, [])} />;
+  });
 }

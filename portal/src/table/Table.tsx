@@ -81,7 +81,8 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
   const styles = useStyles();
   const filters = props.filters ?? NO_FILTERS;
   const state = useTableState(props.name, filters, props.search !== undefined, props.sort, props.keepFilters);
-  const page = useRows(props.path, props.inPath, props.always, state, props.refreshSeconds ?? REFRESH_SECONDS);
+  const refresh = props.refreshSeconds ?? REFRESH_SECONDS;
+  const page = useRows(props.path, props.inPath, props.always, state, filters, refresh);
   const [condensed, setCondensed] = usePreference("condensed", true);
   const [layout, setLayout] = usePreference<GridProps<unknown>["layout"]>(`table.${props.name}.columns`, NO_LAYOUT);
   const [hidden, setHidden] = usePreference<readonly string[] | undefined>(`table.${props.name}.hidden`, undefined);

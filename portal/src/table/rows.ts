@@ -3,7 +3,7 @@ import { keepPreviousData, useQuery } from "@tanstack/react-query";
 import type { Api } from "../api/client";
 import { useSession } from "../session";
 import { asMoment } from "./dates";
-import type { ListPath, RowOf } from "./model";
+import type { Filter, ListPath, RowOf } from "./model";
 import type { TableState } from "./state";
 
 export interface Loaded<Row> {
@@ -52,20 +52,25 @@ export async function readAll<P extends ListPath>(
   return rows;
 }
 
-/** The page that the table stands on, read again every `refresh` seconds while the window is looked at. */
+/** The page that the table stands on read again every `refresh` seconds while the window is looked at. */
 export function useRows<P extends ListPath>(
   path: P,
   inPath: Record<string, string> | undefined,
   always: Record<string, unknown> | undefined,
   state: TableState,
+  filters: readonly Filter[],
   refresh: number,
 ) {
   const { api } = useSession();
   const token = state.trail.at(-1);
+  const dates = filters.flatMap((one) => (one.kind === "date" ? [one.from, one.to] : []));
   const query = {
     ...always,
     ...Object.fromEntries(
-      Object.entries(state.filters).map(([name, values]) => [name, values.map((one) => asMoment(one))]),
+      Object.entries(state.filters).map(([name, values]) => [
+        name,
+        dates.includes(name) ? values.map((one) => asMoment(one)) : values,
+      ]),
     ),
     $top: state.size,
     $count: true,

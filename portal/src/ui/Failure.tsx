@@ -10,6 +10,7 @@ import {
 import { useInRouterContext, useLocation } from "react-router";
 import { ApiError } from "../api/errors";
 import { AppLink } from "./AppLink";
+import { SignInAgain } from "./SignInAgain";
 
 const useStyles = makeStyles({
   whole: { maxWidth: "48rem", margin: "15vh auto 0", padding: tokens.spacingHorizontalL },
@@ -41,9 +42,10 @@ export function Failure({ error, retry, whole = false }: { error: Error; retry?:
           )}
           {known?.requestId && <div className={styles.id}>Request {known.requestId}</div>}
         </MessageBarBody>
-        {retry && (
+        {(retry || known?.status === 401) && (
           <MessageBarActions>
-            <Button onClick={retry}>Try again</Button>
+            {known?.status === 401 && <SignInAgain />}
+            {retry && <Button onClick={retry}>Try again</Button>}
           </MessageBarActions>
         )}
       </MessageBar>

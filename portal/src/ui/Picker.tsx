@@ -16,6 +16,8 @@ import type { Chosen } from "./Choice";
 
 const useStyles = makeStyles({
   list: { maxHeight: "18rem" },
+  tag: { maxWidth: "100%", gridTemplateColumns: "auto minmax(0, 1fr) auto" },
+  tagText: { overflow: "hidden", textOverflow: "ellipsis" },
   tags: { maxHeight: "12rem", overflowY: "auto" },
   none: { padding: tokens.spacingHorizontalS, color: tokens.colorNeutralForeground3 },
 });
@@ -64,7 +66,14 @@ export function Picker(props: {
           {props.value.length > 0 && (
             <TagPickerGroup aria-label={`${props.label}: chosen`} className={styles.tags}>
               {props.value.map((one) => (
-                <Tag key={one} value={one} size="small" shape="rounded">
+                <Tag
+                  key={one}
+                  value={one}
+                  size="small"
+                  shape="rounded"
+                  className={styles.tag}
+                  primaryText={{ className: styles.tagText }}
+                >
                   {names.get(one) ?? one}
                 </Tag>
               ))}

@@ -13,6 +13,13 @@ import { useBlocker } from "react-router";
 /** Given to `navigate` where the form itself is left: it is saved, or was cancelled. */
 export const LEAVING = { state: { leaving: true } };
 
+const drafts = new Set<symbol>();
+
+/** Whether leaving the page would lose something: a draft that was changed, or an open dialog. */
+export function holdsWork(): boolean {
+  return drafts.size > 0 || document.querySelector('[role="dialog"], [role="alertdialog"]') !== null;
+}
+
 /** Asks before a page is left whose draft is no longer as it was first drawn. */
 export function Unsaved({ draft }: { draft: unknown }) {
   const now = JSON.stringify(draft);
@@ -23,9 +30,15 @@ export function Unsaved({ draft }: { draft: unknown }) {
     return changed && !meant && currentLocation.pathname !== nextLocation.pathname;
   });
   useEffect(() => {
+    if (!changed) return;
+    const draft = Symbol("draft");
     const warn = (event: BeforeUnloadEvent) => event.preventDefault();
-    if (changed) window.addEventListener("beforeunload", warn);
-    return () => window.removeEventListener("beforeunload", warn);
+    drafts.add(draft);
+    window.addEventListener("beforeunload", warn);
+    return () => {
+      drafts.delete(draft);
+      window.removeEventListener("beforeunload", warn);
+    };
   }, [changed]);
   if (blocker.state !== "blocked") return null;
   return (

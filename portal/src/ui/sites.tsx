@@ -9,7 +9,7 @@ import { Picker } from "./Picker";
 
 export type Site = components["schemas"]["Site"];
 
-function siteLabel(site: Site): string {
+export function siteLabel(site: Site): string {
   return `${site.clientName}, ${site.siteName}`;
 }
 

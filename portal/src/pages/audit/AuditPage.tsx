@@ -6,9 +6,13 @@ import type { Column, Filter, Option, RowAction, RowOf } from "../../table/model
 import type { Loaded } from "../../table/rows";
 import { Table } from "../../table/Table";
 import { PageFrame } from "../../ui/PageFrame";
+import { siteLabel, useSites } from "../../ui/sites";
 import { Mark, sentence, type Tone } from "../../ui/status";
+import type { Names } from "../../ui/Task";
 import { Time } from "../../ui/time";
+import { useNames } from "../tenants/every";
 import { EntryDrawer } from "./EntryDrawer";
+import { Known, Target, Tenant, targetName } from "./Target";
 import { VerifyDialog } from "./VerifyDialog";
 
 export type Entry = RowOf<"/api/audit">;
@@ -35,8 +39,8 @@ export function actorName(entry: Entry): string {
 
 const COLUMNS: readonly Column<Entry>[] = [
   { id: "at", name: "When", text: (row) => row.at, draw: (row) => <Time value={row.at} />, width: 140 },
-  { id: "actor", name: "Who", text: actorName, width: 170 },
-  { id: "action", name: "What", text: (row) => actionName(row.action), width: 210 },
+  { id: "actor", name: "Who", text: actorName, width: 140 },
+  { id: "action", name: "What", text: (row) => actionName(row.action), width: 180 },
   {
     id: "outcome",
     name: "Outcome",
@@ -44,7 +48,20 @@ const COLUMNS: readonly Column<Entry>[] = [
     draw: (row) => <Mark tone={TONES[row.outcome] ?? "quiet"}>{sentence(row.outcome)}</Mark>,
     width: 130,
   },
-  { id: "target", name: "On what", text: (row) => row.target, width: 260 },
+  {
+    id: "target",
+    name: "On what",
+    text: (row) => targetName(row, {}),
+    draw: (row) => <Target entry={row} />,
+    width: 200,
+  },
+  {
+    id: "tenantId",
+    name: "Client tenant",
+    text: (row) => row.tenantId,
+    draw: (row) => row.tenantId && <Tenant id={row.tenantId} />,
+    width: 150,
+  },
   { id: "reason", name: "Reason", text: (row) => row.reason, width: 200, grow: true },
   { id: "ticketNumber", name: "Ticket", text: (row) => row.ticketNumber, width: 110 },
 ];
@@ -55,15 +72,16 @@ export default function AuditPage() {
   const [verifying, setVerifying] = useState(false);
   const [seen, setSeen] = useState<readonly Entry[]>([]);
   const onLoaded = useCallback((page: Loaded<Entry>) => setSeen(page.value), []);
+  const known = useKnown();
   const actor = query.get("actor");
   const target = query.get("target");
   const filters = useMemo<readonly Filter[]>(
     () => [
       { kind: "date", label: "When", from: "from", to: "to" },
       { kind: "values", param: "actor", label: "Who", single: true, options: people(seen, actor) },
-      { kind: "values", param: "target", label: "On what", single: true, options: targets(seen, target) },
+      { kind: "values", param: "target", label: "On what", single: true, options: targets(seen, target, known) },
     ],
-    [seen, actor, target],
+    [seen, actor, target, known],
   );
   const rowActions = useCallback(
     (row: Entry): readonly RowAction[] => [
@@ -75,18 +93,20 @@ export default function AuditPage() {
   );
   return (
     <PageFrame title="Audit log" actions={<Button onClick={() => setVerifying(true)}>Verify a day</Button>}>
-      <Table
-        name="audit"
-        label="entries of the audit log"
-        path="/api/audit"
-        columns={COLUMNS}
-        id={idOf}
-        filters={filters}
-        rowActions={rowActions}
-        onLoaded={onLoaded}
-        empty={{ title: "Nothing was done in the last 30 days", text: "Choose an earlier time under When." }}
-      />
-      {shown && <EntryDrawer entry={shown} close={() => setShown(undefined)} />}
+      <Known value={known}>
+        <Table
+          name="audit"
+          label="entries of the audit log"
+          path="/api/audit"
+          columns={COLUMNS}
+          id={idOf}
+          filters={filters}
+          rowActions={rowActions}
+          onLoaded={onLoaded}
+          empty={{ title: "Nothing was done in the last 30 days", text: "Choose an earlier time under When." }}
+        />
+        {shown && <EntryDrawer entry={shown} close={() => setShown(undefined)} />}
+      </Known>
       {verifying && <VerifyDialog close={() => setVerifying(false)} />}
     </PageFrame>
   );
@@ -101,9 +121,18 @@ function people(seen: readonly Entry[], chosen: string | null): Option[] {
   return [...found].map(([value, label]) => ({ value, label }));
 }
 
-function targets(seen: readonly Entry[], chosen: string | null): Option[] {
-  return [...new Set([...(chosen ? [chosen] : []), ...seen.map((row) => row.target)])].map((value) => ({
-    value,
-    label: value,
-  }));
+function targets(seen: readonly Entry[], chosen: string | null, known: Names): Option[] {
+  const found = new Map(seen.map((row) => [row.target, targetName(row, known)]));
+  if (chosen && !found.has(chosen)) found.set(chosen, known[chosen] ?? chosen);
+  return [...found].map(([value, label]) => ({ value, label }));
+}
+
+/** Names of what has a list, by id. */
+function useKnown(): Names {
+  const names = useNames();
+  const sites = useSites();
+  return useMemo(
+    () => ({ ...names, ...Object.fromEntries((sites.data ?? []).map((one) => [one.id, siteLabel(one)])) }),
+    [names, sites.data],
+  );
 }

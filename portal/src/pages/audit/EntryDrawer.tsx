@@ -4,6 +4,7 @@ import { Facts } from "../../ui/Facts";
 import { sentence } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { actionName, actorName, type Entry } from "./AuditPage";
+import { Target } from "./Target";
 
 /** All of one entry, with the ids that Microsoft's support and our log ask for. */
 export function EntryDrawer({ entry, close }: { entry: Entry; close: () => void }) {
@@ -24,7 +25,8 @@ export function EntryDrawer({ entry, close }: { entry: Entry; close: () => void 
             ["Who, by id", entry.actor],
             ["Action", entry.action],
             ["Outcome", sentence(entry.outcome)],
-            ["On what", entry.target],
+            ["On what", <Target key="o" entry={entry} />],
+            ["On what, by id", entry.target],
             ["Client tenant", entry.tenantId],
             ["Reason", entry.reason],
             ["Ticket", entry.ticketNumber],

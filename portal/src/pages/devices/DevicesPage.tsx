@@ -13,7 +13,7 @@ import { siteOptions } from "../../ui/sites";
 import { Health, healthName, PowerState } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog, type Target } from "./ActDialog";
-import { mayOffer, VERB_ICONS, VERB_NAMES, VERBS, VERBS_DONE, type Verb } from "./actions";
+import { mayOffer, offerName, VERB_ICONS, VERB_NAMES, VERBS, VERBS_DONE, type Verb } from "./actions";
 import { ExportDialog } from "./ExportDialog";
 
 type Device = RowOf<"/api/devices">;
@@ -237,5 +237,5 @@ function verbAction(verb: Verb, row: Device, mayAct: boolean, run: () => void): 
       : row.actions.length === 0 && !row.uncertainActions
         ? `A ${row.typeName.toLowerCase()} has no such action.`
         : `Not for a ${row.typeName.toLowerCase()}${row.powerState ? ` that is ${row.powerState}` : ""}.`;
-  return { label: VERB_NAMES[verb], icon: <Icon />, disabled, run };
+  return { label: offerName({ action: verb, label: row.actionLabels?.[verb] }), icon: <Icon />, disabled, run };
 }

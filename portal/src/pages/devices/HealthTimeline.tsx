@@ -1,7 +1,6 @@
 import { makeStyles, Text, tokens } from "@fluentui/react-components";
 import { useQuery } from "@tanstack/react-query";
 import { useSession } from "../../session";
-import { Empty } from "../../ui/Empty";
 import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { Health } from "../../ui/status";
@@ -15,7 +14,7 @@ const useStyles = makeStyles({
     borderLeft: `2px solid ${tokens.colorNeutralStroke1}`,
     paddingLeft: tokens.spacingHorizontalM,
   },
-  head: { display: "flex", gap: tokens.spacingHorizontalM, alignItems: "baseline", flexWrap: "wrap" },
+  head: { display: "flex", gap: tokens.spacingHorizontalM, alignItems: "center", flexWrap: "wrap" },
   when: { color: tokens.colorNeutralForeground3 },
 });
 
@@ -33,7 +32,9 @@ export function HealthTimeline({ id }: { id: string }) {
   });
   if (history.error) return <Failure error={history.error} retry={() => void history.refetch()} />;
   if (!history.data) return <Loading label="Reading its history" />;
-  if (history.data.value.length === 0) return <Empty title="Its health has not changed since it was first seen" />;
+  if (history.data.value.length === 0) {
+    return <Text className={styles.when}>Its health has not changed since it was first seen.</Text>;
+  }
   return (
     <ol className={styles.list}>
       {history.data.value.map((change) => (

@@ -37,8 +37,9 @@ export function mayOffer(device: Offering, verb: Verb): boolean {
 }
 
 /** The verb with what it is for this type, where that is another word: "Pause (hibernate)". */
-export function offerName({ action, label }: { action: Verb; label: string }): string {
+export function offerName({ action, label }: { action: Verb; label?: string | undefined }): string {
   const name = VERB_NAMES[action];
+  if (!label) return name;
   return label.startsWith(name) ? label : `${name} (${label.charAt(0).toLowerCase()}${label.slice(1)})`;
 }
 

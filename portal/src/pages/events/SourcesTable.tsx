@@ -77,13 +77,9 @@ function RemoveDialog({ source, close }: { source: Source; close: () => void }) 
       why
       done={`${source.name} is deleted`}
       close={close}
-      run={async ({ why }) => {
-        const path = { source_id: source.id };
-        const { response } = await api.GET("/api/event-sources/{source_id}", { params: { path } });
-        const etag = response.headers.get("ETag");
-        const headers = etag ? { "If-Match": etag } : {};
-        await api.DELETE("/api/event-sources/{source_id}", { params: { path, query: why }, headers });
-      }}
+      run={({ why }) =>
+        api.DELETE("/api/event-sources/{source_id}", { params: { path: { source_id: source.id }, query: why } })
+      }
     >
       <div>
         What is sent to its address is refused from now on, and the address cannot be brought back. Its clients are

@@ -94,12 +94,9 @@ function EndDialog({ subscription, close }: { subscription: Subscription; close:
       why
       done={`${subscription.name} has ended`}
       close={close}
-      run={async ({ why }) => {
+      run={({ why }) => {
         const path = { subscription_id: subscription.id };
-        const { response } = await api.GET("/api/event-subscriptions/{subscription_id}", { params: { path } });
-        const etag = response.headers.get("ETag");
-        const headers = etag ? { "If-Match": etag } : {};
-        await api.DELETE("/api/event-subscriptions/{subscription_id}", { params: { path, query: why }, headers });
+        return api.DELETE("/api/event-subscriptions/{subscription_id}", { params: { path, query: why } });
       }}
     >
       <div>

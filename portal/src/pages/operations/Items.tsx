@@ -45,6 +45,7 @@ function columnsOf(noun: string): readonly Column<Item>[] {
       draw: (row) => (noun === "device" ? <AppLink to={`/devices/${row.target}`}>{name(row)}</AppLink> : name(row)),
       width: 260,
     },
+    { id: "clientName", name: "Client", text: (row) => row.clientName, width: 160, hidden: noun !== "device" },
     {
       id: "status",
       name: "Status",

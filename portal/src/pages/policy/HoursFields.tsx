@@ -1,11 +1,11 @@
 /** When people work, and from which severity on a ticket opens all the same. */
-import { Checkbox, Field, Input, makeStyles, Select, Switch, tokens } from "@fluentui/react-components";
+import { Checkbox, Field, Input, makeStyles, Switch, tokens } from "@fluentui/react-components";
 import { DayList } from "../../ui/DayList";
 import { problem } from "../../ui/problem";
 import { TimeZone } from "../../ui/TimeZone";
-import { SEVERITIES } from "../alerts/words";
 import type { BusinessHours } from "./data";
-import { clock, DAYS, LEVELS, WORKDAYS } from "./words";
+import { SeveritySelect } from "./SeveritySelect";
+import { clock, DAYS, WORKDAYS } from "./words";
 
 const useStyles = makeStyles({
   part: { display: "grid", gap: tokens.spacingVerticalM, maxWidth: "44rem" },
@@ -68,21 +68,12 @@ export function HoursFields(props: {
                 onChange={(_, data) => change({ closes: `${data.value}:00` })}
               />
             </Field>
-            <Field label="At any hour from" {...problem(at("alwaysFrom"))}>
-              <Select
-                value={hours.alwaysFrom ?? "high"}
-                onChange={(_, data) => {
-                  const alwaysFrom = LEVELS.find((one) => one === data.value);
-                  if (alwaysFrom) change({ alwaysFrom });
-                }}
-              >
-                {LEVELS.map((one) => (
-                  <option key={one} value={one}>
-                    {SEVERITIES[one][1]}
-                  </option>
-                ))}
-              </Select>
-            </Field>
+            <SeveritySelect
+              label="At any hour from"
+              value={hours.alwaysFrom ?? "high"}
+              set={(alwaysFrom) => change({ alwaysFrom })}
+              said={at("alwaysFrom")}
+            />
           </div>
           <DayList
             label="Holidays"

@@ -12,6 +12,7 @@ import { ReadPage } from "../../ui/ReadPage";
 import { useSiteName } from "../../ui/sites";
 import { Time } from "../../ui/time";
 import { Unsaved } from "../../ui/Unsaved";
+import { NO_REASON } from "../../ui/Why";
 import { changesOf } from "./changes";
 import { POLICY_KEY, type Read, type Rules, rulesOf, usePolicy } from "./data";
 import { Overrides } from "./Overrides";
@@ -50,6 +51,8 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
   // Only what was changed is kept: read again, the rest is as somebody else has set it.
   const [changed, setChanged] = useState<Rules>({});
   const [asked, setAsked] = useState(false);
+  // Kept when the dialog is closed to mend a field.
+  const [why, setWhy] = useState(NO_REASON);
   const [error, setError] = useState<ApiError>();
   const { policy } = read;
   const before = rulesOf(policy);
@@ -61,6 +64,11 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
   const change = (part: Rules) => setChanged((now) => ({ ...now, ...part }));
   const reset = () => {
     setChanged({});
+    setWhy(NO_REASON);
+    setError(undefined);
+  };
+  const renew = async () => {
+    await again();
     setError(undefined);
   };
   return (
@@ -136,22 +144,16 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
         />
       </Section>
       {mayChange && (
-        <SaveBar
-          count={changes.length}
-          error={error}
-          review={() => setAsked(true)}
-          reset={reset}
-          again={async () => {
-            await again();
-            setError(undefined);
-          }}
-        />
+        <SaveBar count={changes.length} error={error} review={() => setAsked(true)} reset={reset} again={renew} />
       )}
       {asked && (
         <SaveDialog
           rules={rules}
           etag={read.etag}
           changes={changes}
+          why={why}
+          setWhy={setWhy}
+          again={renew}
           close={() => setAsked(false)}
           wrong={setError}
           saved={(stored) => {

@@ -1,22 +1,13 @@
 /** Rules that give alerts their severity; the first that matches counts. */
-import {
-  Button,
-  Dropdown,
-  Field,
-  makeStyles,
-  Option,
-  Select,
-  Text,
-  Textarea,
-  tokens,
-} from "@fluentui/react-components";
+import { Button, Dropdown, Field, makeStyles, Option, Text, Textarea, tokens } from "@fluentui/react-components";
 import { AddRegular, ArrowUpRegular, DeleteRegular } from "@fluentui/react-icons";
 import { Picker } from "../../ui/Picker";
 import { problem } from "../../ui/problem";
-import { CONDITIONS, SEVERITIES } from "../alerts/words";
+import { CONDITIONS } from "../alerts/words";
 import type { SeverityRule } from "./data";
+import { SeveritySelect } from "./SeveritySelect";
 import { useTypes } from "./useTypes";
-import { CONDITION_NAMES, LEVELS } from "./words";
+import { CONDITION_NAMES } from "./words";
 
 const useStyles = makeStyles({
   list: { display: "grid", gap: tokens.spacingVerticalM, justifyItems: "start" },
@@ -60,21 +51,12 @@ export function SeverityFields(props: {
           // biome-ignore lint/suspicious/noArrayIndexKey: see above
           <div key={index} role="group" aria-label={name} className={styles.rule}>
             <div className={styles.side}>
-              <Field label="Severity" {...problem(about(`severities.${index}.severity`))}>
-                <Select
-                  value={row.severity}
-                  onChange={(_, data) => {
-                    const severity = LEVELS.find((one) => one === data.value);
-                    if (severity) change({ severity });
-                  }}
-                >
-                  {LEVELS.map((one) => (
-                    <option key={one} value={one}>
-                      {SEVERITIES[one][1]}
-                    </option>
-                  ))}
-                </Select>
-              </Field>
+              <SeveritySelect
+                label="Severity"
+                value={row.severity}
+                set={(severity) => change({ severity })}
+                said={about(`severities.${index}.severity`)}
+              />
               <Field label="Conditions" {...problem(about(`severities.${index}.conditions`))}>
                 <Dropdown
                   multiselect

@@ -28,6 +28,7 @@ const useStyles = makeStyles({
   },
   part: { display: "grid", gap: tokens.spacingVerticalM, alignContent: "start" },
   devices: { margin: 0, paddingLeft: tokens.spacingHorizontalXL },
+  client: { color: tokens.colorNeutralForeground3 },
   runs: { display: "flex", flexDirection: "column", gap: tokens.spacingVerticalM, flexGrow: 1, minHeight: "26rem" },
 });
 
@@ -78,7 +79,6 @@ function Shown({ schedule, etag }: { schedule: ScheduleDetail; etag: string | un
               ["Action", VERB_NAMES[schedule.action]],
               ["On", targetInWords(schedule.target)],
               ["When", inWords(schedule.rule, schedule.startAt)],
-              ["Rule", inWords(schedule.rule, schedule.startAt) !== schedule.rule && schedule.rule],
               ["Time zone", schedule.timeZone],
               ["From", schedule.startAt.replace("T", " ")],
               ["Not on", schedule.holidays.join(", ")],
@@ -128,7 +128,8 @@ function Devices({ ids }: { ids: readonly string[] }) {
     <ul className={styles.devices} aria-label="Its devices">
       {ids.map((id, index) => (
         <li key={id}>
-          <AppLink to={`/devices/${id}`}>{found[index]?.data?.name ?? id}</AppLink>
+          <AppLink to={`/devices/${id}`}>{found[index]?.data?.name ?? id}</AppLink>{" "}
+          <span className={styles.client}>{found[index]?.data?.clientName}</span>
         </li>
       ))}
     </ul>

@@ -1,9 +1,12 @@
 /** Whether a sink takes what it is sent, in a word with a sign. */
-import { Tooltip } from "@fluentui/react-components";
+import { makeStyles, Tooltip, tokens } from "@fluentui/react-components";
 import { Mark } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { type Health, type Sink, useHealth } from "./data";
 
+const useStyles = makeStyles({
+  last: { display: "inline-flex", alignItems: "center", columnGap: tokens.spacingHorizontalS },
+});
 const DELIVERY: Record<string, ["good" | "bad" | "doubtful" | "quiet", string]> = {
   delivered: ["good", "Delivered"],
   failed: ["bad", "Failed"],
@@ -40,11 +43,13 @@ export function StateCell({ sink }: { sink: Sink }) {
 }
 
 export function LastCell({ id }: { id: string }) {
+  const styles = useStyles();
   const { data } = useHealth(id);
   if (!data) return null;
   return data.last ? (
-    <span>
-      <DeliveryState state={data.last.state} /> <Time value={data.last.eventAt} />
+    <span className={styles.last}>
+      <DeliveryState state={data.last.state} />
+      <Time value={data.last.eventAt} />
     </span>
   ) : (
     <>Nothing yet</>

@@ -3,13 +3,13 @@ import { newKey } from "../../api/client";
 import { useSession } from "../../session";
 import { Ask } from "../../ui/Ask";
 import { useOnce } from "../../ui/useOnce";
-import { bodyOf, ifMatch, replaceSink, type Sink, type SinkDetail } from "./data";
+import { bodyOf, replaceSink, type Sink, type SinkDetail } from "./data";
 
 export const MAY_NOT = "You may look only: changing sinks needs the role Alerts.Manage.";
 
 export type Asked = "delete" | "toggle" | "redeliver";
 
-/** The dialog of one of the deeds. Each reads the sink first, so that it acts on what is there now. */
+/** The dialog of one of the deeds. */
 export function SinkDialog(props: {
   asked: Asked;
   sink: Sink;
@@ -19,10 +19,6 @@ export function SinkDialog(props: {
 }) {
   const { asked, sink, tickets, close } = props;
   const { api } = useSession();
-  const read = async () => {
-    const { data, response } = await api.GET("/api/sinks/{sink_id}", { params: { path: { sink_id: sink.id } } });
-    return { now: data as SinkDetail, etag: response.headers.get("ETag") };
-  };
   if (asked === "delete") {
     return (
       <Ask
@@ -32,9 +28,7 @@ export function SinkDialog(props: {
         done={`${sink.name} is being deleted`}
         close={close}
         run={async ({ why }) => {
-          const { etag } = await read();
-          const params = { path: { sink_id: sink.id }, query: why };
-          await api.DELETE("/api/sinks/{sink_id}", { params, ...ifMatch(etag) });
+          await api.DELETE("/api/sinks/{sink_id}", { params: { path: { sink_id: sink.id }, query: why } });
           props.gone?.();
         }}
       >
@@ -79,8 +73,10 @@ export function SinkDialog(props: {
       done={`${sink.name} is ${on ? "enabled" : "disabled"}`}
       close={close}
       run={async ({ why }) => {
-        const { now, etag } = await read();
-        await replaceSink(api, sink.id, { ...bodyOf(now), ...why, enabled: on }, etag);
+        // Only the switch is changed: the rest is sent back as it is now.
+        const { data, response } = await api.GET("/api/sinks/{sink_id}", { params: { path: { sink_id: sink.id } } });
+        const body = { ...bodyOf(data as SinkDetail), ...why, enabled: on };
+        await replaceSink(api, sink.id, body, response.headers.get("ETag"));
       }}
     >
       <div>

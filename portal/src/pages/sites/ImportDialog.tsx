@@ -1,4 +1,4 @@
-/** Sites out of a CSV file: choose or drop it, see what became of each row. */
+/** Sites out of a CSV file: choose or drop it, see what is in it, then what became of each row. */
 import {
   Button,
   Dialog,
@@ -20,7 +20,8 @@ import { newKey } from "../../api/client";
 import { useSession } from "../../session";
 import { Failure } from "../../ui/Failure";
 import { useOnce } from "../../ui/useOnce";
-import { importFile, TEMPLATE } from "./csv";
+import { importFile, type PreviewRow, preview, TEMPLATE } from "./csv";
+import { ImportPreview } from "./ImportPreview";
 import { ImportResult } from "./ImportResult";
 
 const MAX_BYTES = 1_000_000;
@@ -41,26 +42,42 @@ const useStyles = makeStyles({
   icon: { fontSize: "28px", color: tokens.colorNeutralForeground3 },
 });
 
+/** A file as it was chosen: its rows, or why it cannot be sent. */
+interface Chosen {
+  name: string;
+  text: string;
+  rows?: readonly PreviewRow[];
+  error?: Error;
+}
+
+async function read(file: File): Promise<Chosen> {
+  const { name } = file;
+  try {
+    if (file.size > MAX_BYTES) throw new Error("The file is larger than 1 MB. Cut it into several.");
+    const text = await file.text();
+    return { name, text, rows: preview(text) };
+  } catch (error) {
+    return { name, text: "", error: error as Error };
+  }
+}
+
 export function ImportDialog({ close }: { close: () => void }) {
   const styles = useStyles();
   const { api } = useSession();
   const queries = useQueryClient();
   const input = useRef<HTMLInputElement>(null);
-  const [file, setFile] = useState<File>();
+  const [file, setFile] = useState<Chosen>();
   const [over, setOver] = useState(false);
   // Of each choice of a file its own: a second press of the button changes nothing.
   const [key, setKey] = useState(newKey);
   const run = useOnce({
-    mutationFn: async (chosen: File) => {
-      if (chosen.size > MAX_BYTES) throw new Error("The file is larger than 1 MB. Cut it into several.");
-      return importFile(api, await chosen.text(), key);
-    },
+    mutationFn: (text: string) => importFile(api, text, key),
     onError: () => setKey(newKey()),
     onSuccess: () => void queries.invalidateQueries({ queryKey: ["list"] }),
   });
-  const choose = (chosen: File | null | undefined) => {
+  const choose = async (chosen: File | null | undefined) => {
     if (!chosen) return;
-    setFile(chosen);
+    setFile(await read(chosen));
     setKey(newKey());
     run.reset();
   };
@@ -97,7 +114,7 @@ export function ImportDialog({ close }: { close: () => void }) {
                   onDrop={(event) => {
                     event.preventDefault();
                     setOver(false);
-                    choose(event.dataTransfer.files[0]);
+                    void choose(event.dataTransfer.files[0]);
                   }}
                 >
                   <DocumentRegular className={styles.icon} aria-hidden />
@@ -112,11 +129,13 @@ export function ImportDialog({ close }: { close: () => void }) {
                     hidden
                     aria-label="CSV file"
                     onChange={(event) => {
-                      choose(event.target.files?.[0]);
+                      void choose(event.target.files?.[0]);
                       event.target.value = "";
                     }}
                   />
                 </div>
+                {file?.error && <Failure error={file.error} />}
+                {file?.rows && <ImportPreview rows={file.rows} />}
               </>
             )}
             {run.error && <Failure error={run.error} />}
@@ -133,7 +152,11 @@ export function ImportDialog({ close }: { close: () => void }) {
                 Import another
               </Button>
             ) : (
-              <Button appearance="primary" disabled={!file || run.isPending} onClick={() => file && run.mutate(file)}>
+              <Button
+                appearance="primary"
+                disabled={!file?.rows?.length || run.isPending}
+                onClick={() => file && run.mutate(file.text)}
+              >
                 {run.isPending ? "Importing" : "Import"}
               </Button>
             )}
