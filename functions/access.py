@@ -104,6 +104,7 @@ async def write_access(
         ticket_number=body.ticket_number,
         request_id=request_id(request),
         outcome="succeeded",
+        **({"name": stored.name} if stored.name else {}),
         siteIds=stored.site_ids,
     )
     response.headers["ETag"] = str(stored.etag)

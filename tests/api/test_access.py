@@ -138,6 +138,8 @@ async def test_who_was_granted_sites_is_listed_by_name(people: dict[str, httpx.A
     listed = (await alice.get("/access")).json()["value"]
     assert [(one["name"], one["siteIds"]) for one in listed] == [("adam", ["a"]), ("Zoe", ["a", "b"])]
     assert all(one["changedAt"] for one in listed)
+    entries = (await alice.get(f"/audit?target={SOMEONE.format(1)}")).json()["value"]
+    assert [entry["details"]["name"] for entry in entries] == ["Zoe", "Zoe"]
     assert (await people["bob"].get("/access")).status_code == 403
     bad = await alice.put(f"/access/{SOMEONE.format(1)}", json={"siteIds": [], "name": "a\u202eb"})
     assert bad.status_code == 400

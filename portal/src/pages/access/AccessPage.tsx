@@ -1,5 +1,5 @@
 /** Who sees which sites: roles come from Microsoft Entra ID, sites are granted here. */
-import { Button, Subtitle2, Text } from "@fluentui/react-components";
+import { Button, makeStyles, Subtitle2, Text, tokens } from "@fluentui/react-components";
 import { AddRegular, EditRegular } from "@fluentui/react-icons";
 import { useCallback } from "react";
 import { useSearchParams } from "react-router";
@@ -11,6 +11,8 @@ import { PageFrame } from "../../ui/PageFrame";
 import { SiteNames } from "../../ui/sites";
 import { Time } from "../../ui/time";
 import { GrantDialog, NEW } from "./GrantDialog";
+
+const useStyles = makeStyles({ part: { display: "grid", gap: tokens.spacingVerticalM } });
 
 type Access = RowOf<"/api/access">;
 
@@ -55,6 +57,7 @@ const COLUMNS: readonly Column<Access>[] = [
 ];
 
 export default function AccessPage() {
+  const styles = useStyles();
   const [query, setQuery] = useSearchParams();
   const chosen = query.get("principal");
   const choose = useCallback(
@@ -100,7 +103,7 @@ export default function AccessPage() {
           text: "Grant sites to those who are no Integration.Admin: until then they see nothing.",
         }}
       />
-      <section>
+      <section className={styles.part}>
         <Subtitle2 as="h2">What each app role allows</Subtitle2>
         <Facts rows={ROLES} wide />
       </section>
