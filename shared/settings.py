@@ -36,8 +36,8 @@ CLOUDS: dict[str, dict[str, str]] = {
         "federation": "api://AzureADTokenExchangeChina",
     },
 }
-"""National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud. `federation` is the audience
-of a federated credential: learn.microsoft.com/entra/workload-id, "Configure an application to trust a managed identity"."""
+"""National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud. `federation` is the
+audience of a federated credential ("Configure an application to trust a managed identity", same place)."""
 
 
 class StorageSettings(BaseSettings):
