@@ -23,7 +23,7 @@ SHARED: dict[str, Any] = json.loads((BICEP / "registrations.json").read_text(enc
 CLOUDS: dict[str, dict[str, str]] = json.loads((BICEP / "clouds.json").read_text(encoding="utf-8"))
 TITLES = {"api": "Tenantry API", "portal": "Tenantry portal", "partner": "Tenantry"}
 ADMIN = "Integration.Admin"
-UNSPREAD = ("Request_ResourceNotFound", "NoBackingApplicationObject", "Not Found")
+UNSPREAD = ("Request_ResourceNotFound", "NoBackingApplicationObject", "Not Found", "Permission Id that cannot be found")
 """What Microsoft Graph may say of an object that was made a moment ago, until all of its copies have it."""
 WAITS = (2, 4, 8, 16, 30)
 Graph = Callable[[str, str, Any], Any]
