@@ -15,6 +15,7 @@ CLOUDS: dict[str, dict[str, str]] = {
         "partner_center": "https://api.partnercenter.microsoft.com",
         "portal": "https://portal.azure.com",
         "storage": "core.windows.net",
+        "federation": "api://AzureADTokenExchange",
     },
     "AzureUSGovernment": {
         "login": "https://login.microsoftonline.us",
@@ -23,17 +24,20 @@ CLOUDS: dict[str, dict[str, str]] = {
         "partner_center": "https://api.partnercenter.microsoft.com",
         "portal": "https://portal.azure.us",
         "storage": "core.usgovcloudapi.net",
+        "federation": "api://AzureADTokenExchangeUSGov",
     },
     "AzureChinaCloud": {
-        "login": "https://login.chinacloudapi.cn",
+        "login": "https://login.partner.microsoftonline.cn",
         "arm": "https://management.chinacloudapi.cn",
         "graph": "https://microsoftgraph.chinacloudapi.cn",
         "partner_center": "https://partner.partnercenterapi.microsoftonline.cn",
         "portal": "https://portal.azure.cn",
         "storage": "core.chinacloudapi.cn",
+        "federation": "api://AzureADTokenExchangeChina",
     },
 }
-"""National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud."""
+"""National clouds: learn.microsoft.com/entra/identity-platform/authentication-national-cloud. `federation` is the
+audience of a federated credential ("Configure an application to trust a managed identity", same place)."""
 
 
 class StorageSettings(BaseSettings):
@@ -126,6 +130,11 @@ class Settings(StorageSettings):
         """Token audiences of the cloud: arm, graph, partner_center (never the endpoints, which may be overridden)."""
         cloud = CLOUDS[self.azure_cloud]
         return {"arm": cloud["arm"], "graph": cloud["graph"], "partner_center": cloud["partner_center"]}
+
+    @property
+    def federation_scope(self) -> str:
+        """Scope of the managed identity's token that stands for a secret of the multi-tenant registration."""
+        return f"{CLOUDS[self.azure_cloud]['federation']}/.default"
 
 
 def load() -> Settings:

@@ -100,6 +100,8 @@ var base = 'tenantry-${environmentName}'
 var emails = empty(alertEmails) ? [] : split(replace(alertEmails, ' ', ''), ',')
 var publicNetworkAccess = privateNetwork ? 'Disabled' : 'Enabled'
 var firstMonth = empty(budgetStart) ? thisMonth : budgetStart
+var hasBudget = monthlyBudget > 0 && !empty(emails)
+var clouds = loadJsonContent('clouds.json')
 // What a private deployment reaches through endpoints of storage; none otherwise, so that the loop makes none.
 var storageParts = privateNetwork ? [
   'blob'
@@ -312,7 +314,7 @@ module workbook 'modules/workbook.bicep' = {
   }
 }
 
-module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(emails)) {
+module budget 'modules/budget.bicep' = if (hasBudget) {
   scope: group
   name: 'budget'
   params: {
@@ -326,8 +328,8 @@ module budget 'modules/budget.bicep' = if (monthlyBudget > 0 && !empty(emails)) 
 @description('Entra tenant of the subscription, which is the provider\'s; the scripted registrations are made there.')
 output AZURE_TENANT_ID string = tenant().tenantId
 
-@description('First day of the month in which the budget began; the next deployment gives it back.')
-output BUDGET_START string = firstMonth
+@description('First day of the month in which the budget began; the next deployment gives it back. Empty as long as there was none.')
+output BUDGET_START string = hasBudget ? firstMonth : budgetStart
 
 @description('Name of the resource group.')
 output AZURE_RESOURCE_GROUP string = group.name
@@ -345,13 +347,22 @@ output PUBLIC_API_URL string = functions.outputs.apiUrl
 output PORTAL_URL string = portal.outputs.url
 
 @description('Where people sign in; goes into the portal.')
-output SIGN_IN_URL string = environment().authentication.loginEndpoint
+output SIGN_IN_URL string = clouds[environment().name].login
 
 @description('Object id of the managed identity; the scripted registrations trust it.')
 output IDENTITY_PRINCIPAL_ID string = identity.outputs.principalId
 
 @description('Address of the vault.')
 output KEY_VAULT_URL string = vault.outputs.url
+
+@description('Client id of the API; runbooks need it.')
+output API_CLIENT_ID string = useGraphExtension ? registrations!.outputs.apiClientId : apiClientId
+
+@description('Client id of the portal.')
+output PORTAL_CLIENT_ID string = useGraphExtension ? registrations!.outputs.portalClientId : portalClientId
+
+@description('Client id of the multi-tenant registration; runbooks need it.')
+output PARTNER_CLIENT_ID string = useGraphExtension ? registrations!.outputs.partnerClientId : partnerClientId
 
 @description('Object id of the service principal that clients delegate their subscriptions to.')
 output PARTNER_PRINCIPAL_ID string = useGraphExtension ? registrations!.outputs.partnerPrincipalId : partnerPrincipalId

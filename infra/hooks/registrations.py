@@ -12,15 +12,20 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-SHARED: dict[str, Any] = json.loads(
-    (Path(__file__).resolve().parents[1] / "bicep" / "registrations.json").read_text(encoding="utf-8")
-)
+BICEP = Path(__file__).resolve().parents[1] / "bicep"
+SHARED: dict[str, Any] = json.loads((BICEP / "registrations.json").read_text(encoding="utf-8"))
+CLOUDS: dict[str, dict[str, str]] = json.loads((BICEP / "clouds.json").read_text(encoding="utf-8"))
 TITLES = {"api": "Tenantry API", "portal": "Tenantry portal", "partner": "Tenantry"}
 ADMIN = "Integration.Admin"
+UNSPREAD = ("Request_ResourceNotFound", "NoBackingApplicationObject", "Not Found", "Permission Id that cannot be found")
+"""What Microsoft Graph may say of an object that was made a moment ago, until all of its copies have it."""
+WAITS = (2, 4, 8, 16, 30)
 Graph = Callable[[str, str, Any], Any]
 """Sends method, path and body to Microsoft Graph; gives the answer, None when it has no body."""
 
@@ -60,19 +65,21 @@ def create(graph: Graph, suffix: str) -> dict[str, str]:
     return {**found, "PARTNER_PRINCIPAL_ID": str(partner["id"])}
 
 
-def finish(graph: Graph, suffix: str, known: dict[str, str], tenant_id: str, administrator: str) -> None:
+def finish(
+    graph: Graph, suffix: str, known: dict[str, str], cloud: dict[str, str], tenant_id: str, administrator: str
+) -> None:
     """Tell the registrations the addresses and the managed identity, and give the administrator the app role.
 
-    `known` are the outputs of the deployment and what `create` gave.
+    `known` are the outputs of the deployment and what `create` gave, `cloud` one of clouds.json.
     """
     portal, partner = unique("portal", suffix), unique("partner", suffix)
     graph("PATCH", f"/applications(uniqueName='{portal}')", {"spa": {"redirectUris": [f"{known['PORTAL_URL']}/"]}})
     callback = f"{known['PUBLIC_API_URL']}/connections/callback"
     graph("PATCH", f"/applications(uniqueName='{partner}')", {"web": {"redirectUris": [callback]}})
     credential = {
-        "issuer": f"{known['SIGN_IN_URL']}{tenant_id}/v2.0",
+        "issuer": f"{cloud['login']}/{tenant_id}/v2.0",
         "subject": known["IDENTITY_PRINCIPAL_ID"],
-        "audiences": ["api://AzureADTokenExchange"],
+        "audiences": [cloud["federation"]],
         "description": "The identity that Tenantry runs as, in place of a secret.",
     }
     application = graph("GET", f"/applications(uniqueName='{partner}')", None)["id"]
@@ -86,15 +93,34 @@ def finish(graph: Graph, suffix: str, known: dict[str, str], tenant_id: str, adm
             graph("POST", f"/servicePrincipals/{api}/appRoleAssignedTo", given)
 
 
+@cache
+def cloud_here() -> dict[str, str]:
+    """The cloud that the Azure CLI is set to. Exits when it is none of clouds.json."""
+    command = ["az", "cloud", "show", "--query", "name", "--output", "tsv"]
+    name = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    if name not in CLOUDS:
+        sys.exit(
+            f"The Azure CLI is set to the cloud {name}; known are {', '.join(CLOUDS)}: az cloud set --name <cloud>"
+        )
+    return CLOUDS[name]
+
+
 def az(method: str, path: str, body: Any) -> Any:
-    """Microsoft Graph as whoever is signed in to the Azure CLI. Exits with its message when it is refused."""
-    command = ["az", "rest", "--method", method, "--url", f"https://graph.microsoft.com/v1.0{path}"]
+    """Microsoft Graph as whoever is signed in to the Azure CLI. Exits with its message when it is refused.
+
+    What was just made may not be found for some seconds: that is asked again, for a minute.
+    """
+    command = ["az", "rest", "--method", method, "--url", f"{cloud_here()['graph']}/v1.0{path}"]
     if body is not None:
         headers = ["Content-Type=application/json", *(["Prefer=create-if-missing"] if method == "PATCH" else [])]
         command += ["--headers", *headers, "--body", json.dumps(body)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        sys.exit(f"{method} {path} was refused: {done.stderr.strip()}")
+    for wait in (*WAITS, None):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if not done.returncode:
+            break
+        if wait is None or not any(sign in done.stderr for sign in UNSPREAD):
+            sys.exit(f"{method} {path} was refused: {done.stderr.strip()}")
+        time.sleep(wait)
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
@@ -109,7 +135,7 @@ def main() -> None:
             subprocess.run(["azd", "env", "set", name, value], check=True)
     elif sys.argv[1:] == ["finish"]:
         administrator = environment.get("ADMINISTRATOR_ID") or str(az("GET", "/me?$select=id", None)["id"])
-        finish(az, suffix, environment, environment["AZURE_TENANT_ID"], administrator)
+        finish(az, suffix, environment, cloud_here(), environment["AZURE_TENANT_ID"], administrator)
     else:
         sys.exit("python infra/hooks/registrations.py create | finish")
 

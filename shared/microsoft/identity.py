@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 Credential = AsyncTokenCredential
 """What Azure SDK clients take: gives a token for a scope."""
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-FEDERATION_SCOPE = "api://AzureADTokenExchange/.default"
 SECRET_SECONDS = 600
 """How long a client secret read from the vault is used: a rotated one is picked up within this time."""
 KEYS_SECONDS = 24 * 3600
@@ -193,7 +192,7 @@ class Identity:
         name = self._settings.partner_client_secret_name
         if not name:
             try:
-                assertion = await self._hosting.get_token(FEDERATION_SCOPE)
+                assertion = await self._hosting.get_token(self._settings.federation_scope)
             except ClientAuthenticationError as error:
                 raise MicrosoftError(
                     "The application's managed identity gives no token.",

@@ -84,3 +84,59 @@ def test_the_roles_that_clients_give_are_listed_with_what_each_is_good_for() -> 
     document = json.loads((bicep.FOLDER / "client" / "roles.json").read_text())
     rows = dict(re.findall(r"^\| \*([^*]+)\* \| (\d+) \|", section("The client's side"), re.MULTILINE))
     assert rows == {row["name"]: str(len(covered(row["name"]))) for row in document["onDemand"]}
+
+
+def test_a_client_needs_nothing_but_its_folder() -> None:
+    folder = bicep.FOLDER / "client"
+    assert "cp -r infra/bicep/client " in section("The client's side")
+    for path in folder.rglob("*.bicep*"):
+        named = re.findall(r"(?:loadJsonContent\(|^module \w+ |^using )'([^']+)'", path.read_text(), re.MULTILINE)
+        for name in named:
+            file = (path.parent / name).resolve()
+            assert file.is_file(), name
+            assert file.is_relative_to(folder), name
+
+
+def test_taking_it_down_goes_through_the_runbook_once() -> None:
+    operations = (bicep.ROOT / "docs" / "operations.md").read_text()
+    runbook = operations.split("### Take it down, and prove that nothing is left")[1]
+    steps = dict(re.findall(r"^(\d+)\. \*\*([^*]+?)[.*:]*\*\*", runbook, re.MULTILINE))
+    down = section("Take it down")
+    assert "steps 1 to 8 of [take it down" in down
+    assert (steps["8"], steps["9"], steps["10"]) == ("Keep the log", "Delete what runs", "Delete the registrations")
+    # By what Microsoft Graph can delete: neither page by a unique name; the multi-tenant one is the last of both.
+    assert "uniqueName" not in down
+    ids = r"<?(\w+)_CLIENT_ID>?"
+    assert re.findall(ids, down.split("for id in")[1].split(";")[0]) == ["PORTAL", "API", "PARTNER"]
+    assert re.findall(ids, runbook.split("**Delete the registrations**")[1])[:3] == ["PORTAL", "API", "PARTNER"]
+    noted = re.findall(r"`(\w+_CLIENT_ID)`", runbook.split("\n2. ")[0])
+    assert noted == ["API_CLIENT_ID", "PORTAL_CLIENT_ID", "PARTNER_CLIENT_ID"]
+
+
+def test_a_new_version_brings_its_settings_and_roles() -> None:
+    for page in [bicep.ROOT / "README.md", *(bicep.ROOT / "docs").rglob("*.md")]:
+        assert "azd deploy" not in page.read_text(), page.name
+    assert "\n$ azd up\n" in (bicep.ROOT / "docs" / "upgrade.md").read_text()
+
+
+def test_the_pipelines_and_the_page_name_the_same_variables() -> None:
+    named = set(re.findall(r"`([A-Z_]+_[A-Z_]+)`", section("From a pipeline"))) - {"USE_GRAPH_EXTENSION"}
+    workflow = (bicep.ROOT / ".github" / "workflows" / "deploy.yml").read_text().split("\nname:")[0]
+    assert named == set(re.findall(r"[A-Z]+(?:_[A-Z]+)+", workflow))
+
+
+def test_the_page_asks_for_the_node_that_builds_the_portal() -> None:
+    lock = json.loads((bicep.ROOT / "portal" / "package-lock.json").read_text())
+    asked = re.search(r"Node\.js ([\d.]+) or newer", section("What you need"))
+    assert asked
+    assert f">={asked[1]}.0" in lock["packages"]["node_modules/vite"]["engines"]["node"]
+
+
+def test_the_page_calls_buttons_what_the_portal_calls_them() -> None:
+    pages = bicep.ROOT / "portal" / "src" / "pages"
+    for button, file in (
+        ("Refresh customers", "tenants/TenantsPage.tsx"),
+        ("Complete setup", "connections/steps/ConfirmStep.tsx"),
+    ):
+        assert f"*{button}*" in PAGE
+        assert f'"{button}"' in (pages / file).read_text()

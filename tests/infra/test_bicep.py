@@ -175,3 +175,7 @@ def test_the_alerts_and_the_workbook_ask_for_metrics_of_one_name() -> None:
     assert {row["name"] for row in alerts} == {"poll-late", "poison", "sink-failing", "secret-expiring"}
     for row in alerts:
         assert set(row) == {"name", "title", "description", "severity", "every", "over", "query"}
+    over = {row["name"]: row["over"] for row in alerts}
+    # Recorded once a day, never to the second: a window of a day is sometimes empty.
+    assert over["secret-expiring"] == "P2D"
+    assert "tostring(Properties.state) == 'read'" in next(row["query"] for row in alerts if row["name"] == "poll-late")

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import re
 import shutil
+import subprocess
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,11 +18,10 @@ from sandbox.static_web_apps import Site
 from tests.infra import bicep
 
 ROOT = bicep.ROOT
-API, SIGN_IN = "https://func-x.azurewebsites.net/api", "https://login.microsoftonline.com/"
+API, SIGN_IN = "https://func-x.azurewebsites.net/api", "https://login.microsoftonline.com"
 KNOWN = {
     "PUBLIC_API_URL": API,
     "PORTAL_URL": "https://x.azurestaticapps.net",
-    "SIGN_IN_URL": SIGN_IN,
     "IDENTITY_PRINCIPAL_ID": "identity",
 }
 
@@ -58,8 +58,8 @@ def test_what_the_hooks_read_is_put_out_by_the_template() -> None:
         for name in re.findall(r"\[['\"]([A-Z_]+)['\"]\]", (ROOT / "infra" / "hooks" / script).read_text())
     }
     assert set(KNOWN) < read
-    # What azd has from the start, and what `create` gives.
-    assert read - put_out == {"AZURE_ENV_NAME", "API_CLIENT_ID", "PORTAL_CLIENT_ID", "PARTNER_CLIENT_ID"}
+    # What azd has from the start.
+    assert read - put_out == {"AZURE_ENV_NAME"}
 
 
 def test_the_deployed_portal_has_the_files_that_the_stand_in_serves(tmp_path: Path) -> None:
@@ -75,6 +75,39 @@ def test_the_deployed_portal_has_the_files_that_the_stand_in_serves(tmp_path: Pa
         hook("portal").fill(tmp_path, public / "staticwebapp.config.json", "http://x/api", SIGN_IN)
 
 
+def test_no_bytecode_of_another_python_is_uploaded() -> None:
+    """By itself azd leaves it out only where there is no .funcignore."""
+    assert "__pycache__" in (ROOT / ".funcignore").read_text().split()
+
+
+def test_azd_is_new_enough_for_the_environment_that_static_web_apps_take() -> None:
+    required = yaml.safe_load((ROOT / "azure.yaml").read_text())["requiredVersions"]["azd"]
+    assert required == ">= 1.25.6"
+    assert f"of version {required.removeprefix('>= ')} or newer" in (ROOT / "docs" / "azure.md").read_text()
+
+
+def test_an_output_that_a_parameter_reads_back_next_time_gives_the_same_value_back() -> None:
+    text = (bicep.FOLDER / "main.bicepparam").read_text()
+    read = dict(re.findall(r"^param (\w+) = readEnvironmentVariable\('(\w+)'", text, re.MULTILINE))
+    parameters = {variable: name for name, variable in read.items()}
+    template = (bicep.FOLDER / "main.bicep").read_text()
+    put_out = dict(re.findall(r"^output (\w+) string = (.+)$", template, re.MULTILINE))
+    both = put_out.keys() & parameters.keys()
+    ids = {"API_CLIENT_ID", "PORTAL_CLIENT_ID", "PARTNER_CLIENT_ID", "PARTNER_PRINCIPAL_ID"}
+    assert both == {*ids, "BUDGET_START"}
+    for name in ids:
+        assert put_out[name].endswith(f" : {parameters[name]}"), name
+    # Without a budget no month is kept: a budget that is made later may not begin in the past.
+    assert put_out["BUDGET_START"] == "hasBudget ? firstMonth : budgetStart"
+    assert re.search(r"^module budget .* = if \(hasBudget\) \{$", template, re.MULTILINE)
+
+
+def test_the_pipelines_name_what_azd_keeps_on_a_machine_of_ones_own() -> None:
+    for pipeline in (".github/workflows/deploy.yml", "azure-pipelines.yml"):
+        comment = (ROOT / pipeline).read_text().split("\non:")[0].split("\ntrigger:")[0]
+        assert {"ADMINISTRATOR_ID", "BUDGET_START"} <= set(re.findall(r"[A-Z_]{5,}", comment)), pipeline
+
+
 class Directory:
     """As much of Microsoft Graph as the script asks for: objects by address, and app role assignments."""
 
@@ -88,10 +121,58 @@ class Directory:
                 self.assigned.append(body)
             return {"value": self.assigned}
         if method == "PATCH":
+            # A scope that the same request defines is refused: it must be there.
+            had = self.objects.get(path, {}).get("api", {}).get("oauth2PermissionScopes", [])
+            for trusted in body.get("api", {}).get("preAuthorizedApplications", []):
+                assert set(trusted["delegatedPermissionIds"]) <= {scope["id"] for scope in had}
             made = {"id": f"id of {path}", "appId": f"client of {path}"}
             self.objects[path] = {**made, **self.objects.get(path, {}), **body}
             return None
         return self.objects[path]
+
+
+def test_no_registration_names_a_scope_that_the_same_request_defines() -> None:
+    """Of the two writings of the API's registration only the second one trusts the portal."""
+    rows = {row.name: row for row in bicep.resources([bicep.FOLDER / "modules" / "registrations.bicep"])}
+    first, second = (dict(rows[name].sets()) for name in ("api", "addressedApi"))
+    assert "api.oauth2PermissionScopes" in first
+    assert "api.preAuthorizedApplications" not in first
+    assert "api.preAuthorizedApplications" in second
+    # What says that the second waits for the first, and that both are one registration.
+    assert second["identifierUris[]"] == "api://${api.appId}"
+    assert {**second, **first} == {**first, **second}
+
+
+def test_the_script_asks_again_for_what_was_just_made_and_for_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    script = hook("registrations")
+    unspread = (
+        'Bad Request({"error":{"code":"Request_BadRequest","details":[{"code":"NoBackingApplicationObject"}]}})',
+        'Not Found({"error":{"code":"Request_ResourceNotFound"}})',
+        'Bad Request({"error":{"message":"... has a Permission Id that cannot be found in the AppPermissions sets."}})',
+    )
+    answers = [*((1, said) for said in unspread), (0, "")]
+    asked: list[list[str]] = []
+    waited: list[int] = []
+
+    def run(command: list[str], **_: Any) -> subprocess.CompletedProcess[str]:
+        if command[1] == "cloud":
+            return subprocess.CompletedProcess(command, 0, "AzureChinaCloud\n", "")
+        asked.append(command)
+        code, error = answers[min(len(asked), len(answers)) - 1]
+        return subprocess.CompletedProcess(command, code, '{"id": "x"}' if not code else "", error)
+
+    monkeypatch.setattr(script.subprocess, "run", run)
+    monkeypatch.setattr(script.time, "sleep", waited.append)
+    assert script.az("GET", "/me", None) == {"id": "x"}
+    assert asked[0][5] == "https://microsoftgraph.chinacloudapi.cn/v1.0/me"
+    assert waited == list(script.WAITS[:3])
+    answers[:] = [(1, "Forbidden(Authorization_RequestDenied)")]
+    with pytest.raises(SystemExit, match="was refused: Forbidden"):
+        script.az("GET", "/me", None)
+    answers[:] = [(1, "Not Found(Request_ResourceNotFound)")]
+    with pytest.raises(SystemExit, match="was refused: Not Found"):
+        script.az("GET", "/me", None)
+    assert waited[3:] == list(script.WAITS)
 
 
 def test_the_scripted_registrations_are_what_bicep_declares_and_can_be_repeated() -> None:
@@ -99,7 +180,7 @@ def test_the_scripted_registrations_are_what_bicep_declares_and_can_be_repeated(
     known: dict[str, str] = {}
     for _ in range(2):
         known = KNOWN | script.create(graph, "test")
-        script.finish(graph, "test", known, "tenant", "alice")
+        script.finish(graph, "test", known, script.CLOUDS["AzureUSGovernment"], "tenant", "alice")
     declared = {
         row.name: dict(row.sets())
         for row in bicep.resources([bicep.FOLDER / "modules" / "registrations.bicep"])
@@ -116,7 +197,8 @@ def test_the_scripted_registrations_are_what_bicep_declares_and_can_be_repeated(
     assert portal["spa"]["redirectUris"] == ["https://x.azurestaticapps.net/"]
     assert partner["web"]["redirectUris"] == [f"{API}/connections/callback"]
     credential = next(row for path, row in graph.objects.items() if "federatedIdentityCredentials" in path)
-    assert credential["issuer"] == "https://login.microsoftonline.com/tenant/v2.0"
+    assert credential["issuer"] == "https://login.microsoftonline.us/tenant/v2.0"
+    assert credential["audiences"] == ["api://AzureADTokenExchangeUSGov"]
     assert credential["subject"] == "identity"
     assert len(graph.assigned) == 1
     assert known["PARTNER_PRINCIPAL_ID"] == graph.objects[f"/servicePrincipals(appId='{partner['appId']}')"]["id"]

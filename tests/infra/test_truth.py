@@ -15,7 +15,7 @@ from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
 from sandbox import first_party
 from shared import access, capabilities, permissions
-from shared.settings import Settings
+from shared.settings import CLOUDS, Settings
 from tests.infra import bicep
 
 SHARED = bicep.ROOT / "shared"
@@ -25,6 +25,7 @@ OF_THE_HOST = {
     "AzureWebJobsStorage__clientId": "as which identity",
     "APPLICATIONINSIGHTS_CONNECTION_STRING": "the host's own telemetry goes there too",
     "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "the host sends it as the identity",
+    "PYTHON_ENABLE_OPENTELEMETRY": "the worker tells the host that the code exports by itself",
 }
 NOT_IN_AZURE = {
     "AzureWebJobsStorage": "a connection string has a key in it",
@@ -98,6 +99,21 @@ def test_the_function_app_has_every_setting_of_the_code_and_no_other() -> None:
     assert settings_of_code() - settings_of_bicep() <= set(NOT_IN_AZURE)
     assert set(NOT_IN_AZURE) & settings_of_bicep() == set()
     assert set(OF_THE_HOST) <= settings_of_bicep()
+    # docs/telemetry.md has the reasons of both.
+    page = (bicep.ROOT / "docs" / "telemetry.md").read_text()
+    assert "| `PYTHON_ENABLE_OPENTELEMETRY` | `true` |" in page
+    assert "PYTHON_ENABLE_OPENTELEMETRY: 'true'" in (bicep.FOLDER / "modules" / "settings.bicep").read_text()
+    assert "PYTHON_APPLICATIONINSIGHTS_ENABLE_TELEMETRY" not in settings_of_bicep()
+
+
+def test_the_templates_know_the_clouds_of_the_code() -> None:
+    clouds = json.loads((bicep.FOLDER / "clouds.json").read_text())
+    assert set(clouds) == set(CLOUDS)
+    for name, cloud in clouds.items():
+        assert cloud == {key: CLOUDS[name][key] for key in cloud}
+        assert set(cloud) == {"login", "graph", "federation"}
+    for path in bicep.FILES:
+        assert not re.search(r"loginEndpoint|login\.microsoft|graph\.microsoft|AzureADTokenExchange", bicep.code(path))
 
 
 def test_what_bicep_leaves_at_its_default_has_the_default_of_the_code() -> None:

@@ -40,6 +40,7 @@ def test_one_setting_changes_the_whole_cloud() -> None:
     assert settings.login_url.endswith(".us")
     assert settings.arm_url.endswith("usgovcloudapi.net")
     assert settings.storage_suffix == "core.usgovcloudapi.net"
+    assert settings.federation_scope == "api://AzureADTokenExchangeUSGov/.default"
 
 
 def test_urls_lose_their_trailing_slash() -> None:

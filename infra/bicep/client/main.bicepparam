@@ -1,4 +1,4 @@
-// Fill in, then: az deployment sub create --location westeurope --parameters main.bicepparam
+// Fill in a copy of this folder, then: az deployment sub create --location westeurope --parameters main.bicepparam
 
 using 'main.bicep'
 

@@ -19,20 +19,8 @@ param identityPrincipalId string
 param administratorId string
 
 var shared = loadJsonContent('../registrations.json')
-var access = {
-  requestedAccessTokenVersion: 2
-  oauth2PermissionScopes: [
-    shared.scope
-  ]
-  preAuthorizedApplications: [
-    {
-      appId: portal.appId
-      delegatedPermissionIds: [
-        shared.scope.id
-      ]
-    }
-  ]
-}
+var clouds = loadJsonContent('../clouds.json')
+var cloud = clouds[environment().name]
 var administrator = filter(shared.appRoles, role => role.value == 'Integration.Admin')[0]
 
 resource portal 'Microsoft.Graph/applications@v1.0' = {
@@ -51,19 +39,39 @@ resource api 'Microsoft.Graph/applications@v1.0' = {
   displayName: 'Tenantry API (${suffix})'
   signInAudience: 'AzureADMyOrg'
   appRoles: shared.appRoles
-  api: access
+  api: {
+    requestedAccessTokenVersion: 2
+    oauth2PermissionScopes: [
+      shared.scope
+    ]
+  }
 }
 
-// Once more, with its address: that carries the client id, which is known only when the registration is there.
+// Once more, with what can be said only when the registration is there: its address, which carries the client id, and
+// who may use its scope unasked, because Microsoft Graph refuses a scope there that the same request defines. The name
+// is written out: before 0.44.1 Bicep takes a resource's property for none that is known at the start.
 resource addressedApi 'Microsoft.Graph/applications@v1.0' = {
-  uniqueName: api.uniqueName
-  displayName: api.displayName
+  uniqueName: '${shared.names.api}-${suffix}'
+  displayName: 'Tenantry API (${suffix})'
   signInAudience: 'AzureADMyOrg'
   identifierUris: [
     'api://${api.appId}'
   ]
   appRoles: shared.appRoles
-  api: access
+  api: {
+    requestedAccessTokenVersion: 2
+    oauth2PermissionScopes: [
+      shared.scope
+    ]
+    preAuthorizedApplications: [
+      {
+        appId: portal.appId
+        delegatedPermissionIds: [
+          shared.scope.id
+        ]
+      }
+    ]
+  }
 }
 
 resource partner 'Microsoft.Graph/applications@v1.0' = {
@@ -81,10 +89,10 @@ resource partner 'Microsoft.Graph/applications@v1.0' = {
 resource credential 'Microsoft.Graph/applications/federatedIdentityCredentials@v1.0' = {
   name: '${partner.uniqueName}/managed-identity'
   description: 'The identity that Tenantry runs as, in place of a secret.'
-  issuer: '${environment().authentication.loginEndpoint}${tenant().tenantId}/v2.0'
+  issuer: '${cloud.login}/${tenant().tenantId}/v2.0'
   subject: identityPrincipalId
   audiences: [
-    'api://AzureADTokenExchange'
+    cloud.federation
   ]
 }
 

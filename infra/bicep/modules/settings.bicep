@@ -1,4 +1,4 @@
-// The settings of the Function App: those of shared/settings.py, and four that the Functions host reads. Endpoints of
+// The settings of the Function App: those of shared/settings.py, and five that the Functions host and its worker read. Endpoints of
 // Microsoft's are not set, as they follow from AZURE_CLOUD.
 
 @description('Name of the Function App.')
@@ -71,6 +71,7 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__clientId: identityClientId
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
+    PYTHON_ENABLE_OPENTELEMETRY: 'true'
     KEY_VAULT_URL: vaultUrl
     PUBLIC_API_URL: apiUrl
     PORTAL_URL: portalUrl
