@@ -71,7 +71,6 @@ resource settings 'Microsoft.Web/sites/config@2024-11-01' = {
     AzureWebJobsStorage__clientId: identityClientId
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identityClientId};Authorization=AAD'
-    PYTHON_ENABLE_OPENTELEMETRY: 'true'
     KEY_VAULT_URL: vaultUrl
     PUBLIC_API_URL: apiUrl
     PORTAL_URL: portalUrl
