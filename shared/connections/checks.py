@@ -43,7 +43,10 @@ Sources: learn.microsoft.com/entra/identity/role-based-access-control/permission
 learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent (prerequisites).
 """
 SYNC_ROLE_NAMES = " and ".join(SYNC_ROLES)
-CONSENTERS = "a Privileged Role Administrator or Global Administrator of the partner's tenant"
+LET_CONSENT = (
+    "Let a Privileged Role Administrator or Global Administrator of the partner's tenant sign in with Generate Token, "
+    "and accept for the whole organization."
+)
 """Who may consent to the registration: an application permission of Microsoft Graph is among what it lists."""
 LIVE = frozenset({"active", "expiring"})
 """States of a GDAP relationship in which its roles count."""
@@ -143,9 +146,11 @@ async def run(app: App, subject: Subject) -> Findings:
     try:
         await _token(app, subject.connection_id, subject.partner_tenant_id, "graph")
     except MicrosoftError as error:
+        if error.remote_code == NO_CONSENT:
+            error.fix = LET_CONSENT
+            return Findings(_named({"signIn": _failed(error)}), granted=frozenset())
         refused = error if isinstance(error, NeedsConsent) else None
-        nothing = frozenset[str]() if error.remote_code == NO_CONSENT else None
-        return Findings(_named({"signIn": _failed(error)}), granted=nothing, sign_in_refused=refused)
+        return Findings(_named({"signIn": _failed(error)}), sign_in_refused=refused)
     looked = Partner(app, subject)
     found = await looked.look()
     found["signIn"] = Found("passed", f"{subject.account} signed in.")
@@ -236,7 +241,7 @@ class Partner:
         try:
             return await self.graph.organization()
         except MicrosoftError as error:
-            return _failed(error, f"Let {CONSENTERS} sign in with Generate Token.")
+            return _failed(error, LET_CONSENT)
 
     def _right_tenant(self, organization: Organization) -> Found:
         if organization.id.lower() == self.subject.partner_tenant_id:
@@ -268,8 +273,7 @@ class Partner:
         return Found(
             "failed",
             f"Not granted: {', '.join(missing)}.",
-            f"Add them to the application registration as delegated permissions, then let {CONSENTERS} sign in with "
-            "Generate Token.",
+            f"Add them to the application registration as delegated permissions. {LET_CONSENT}",
         )
 
     async def _partner_center(self) -> tuple[Found, Found]:
