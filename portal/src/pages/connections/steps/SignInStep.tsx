@@ -68,8 +68,8 @@ export function SignInStep({ connection }: { connection: Connection }) {
           <li>be in AdminAgents, and in the security group that your GDAP relationships admit</li>
         </ul>
         <Text>
-          The first time, and when permissions were added, let a Privileged Role Administrator or Global Administrator of
-          your tenant sign in here before it, and accept for the whole organization. The account needs no such role.
+          The first time, and when permissions were added, let a Privileged Role Administrator or Global Administrator
+          of your tenant sign in here before it, and accept for the whole organization. The account needs no such role.
         </Text>
         <Button
           className={styles.button}
