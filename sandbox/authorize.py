@@ -11,7 +11,7 @@ import secrets
 import time
 from urllib.parse import urlencode
 
-from sandbox import directory, entra
+from sandbox import directory, entra, first_party
 from sandbox.entra import aadsts
 from sandbox.grants import Code, codes, error_body
 from sandbox.wire import Call, CloudError, Reply, Service
@@ -172,9 +172,8 @@ def _admin_consent(call: Call) -> Reply:
         if (person := _chosen(call)) is None:
             return _people(call, app, tenant)
         home = _signs_in_to(call, app, person, tenant)
-        if not person.directory_roles & directory.CONSENT_ROLES:
-            raise aadsts(90094, "The grant requires administrator permission.", "access_denied")
         asked = entra.parse_scope(call.world, call.query.get("scope", "https://graph.microsoft.com/.default"))
+        _require_consenter(app, person, asked)
         entra.consent(call.cloud, home, app, _permissions(app, asked))
         if any(".default" in names for names in asked.values()):
             entra.consent_roles(call.cloud, home, app)
@@ -242,14 +241,25 @@ def _consent_if_missing(
         missing = missing or not held or not set(names) <= {".default", *held}
     if not asked or not missing:
         return
-    if not person.directory_roles & directory.CONSENT_ROLES:
+    _require_consenter(app, person, asked)
+    entra.consent(call.cloud, home, app, _permissions(app, asked))
+
+
+def _require_consenter(app: Application, person: Person, asked: dict[str, list[str]]) -> None:
+    """Who may consent for the tenant: to Graph's application permissions fewer may than to all else.
+
+    Raises CloudError AADSTS90094. Sources: https://learn.microsoft.com/entra/identity/enterprise-apps/
+    grant-admin-consent (prerequisites) and application-sign-in-unexpected-user-consent-error (the text).
+    """
+    everything = any(".default" in names for names in asked.values())
+    of_graph = everything and app.required_roles.get(first_party.GRAPH)
+    if not person.directory_roles & (directory.GRAPH_ROLE_GRANTERS if of_graph else directory.CONSENT_ROLES):
         raise aadsts(
             90094,
-            f"The grant requires administrator permission. '{app.display_name}' needs permissions that only an "
-            "admin can grant.",
+            f"{app.display_name} needs permission to access resources in your organization that only an admin can "
+            "grant. Ask an admin to grant permission to this app before you can use it.",
             "access_denied",
         )
-    entra.consent(call.cloud, home, app, _permissions(app, asked))
 
 
 def _redirect(call: Call, redirect_uri: str, values: dict[str, str]) -> Reply:

@@ -34,6 +34,11 @@ CONSENT_ROLES = frozenset(
     }
 )
 """Directory roles that may consent for a whole tenant, by role template id."""
+APPLICATION_ADMINISTRATORS = CONSENT_ROLES - {PRIVILEGED_ROLE_ADMINISTRATOR}
+"""Those of them that make, change and delete service principals, which a Privileged Role Administrator may not.
+
+Source: https://learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference
+"""
 GRAPH_ROLE_GRANTERS = frozenset({GLOBAL_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR})
 """The only ones that may give an application permissions of Microsoft Graph itself.
 

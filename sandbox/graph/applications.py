@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sandbox import directory
-from sandbox.directory import CONSENT_ROLES, GRAPH_ROLE_GRANTERS, bad_request, not_found
+from sandbox.directory import APPLICATION_ADMINISTRATORS, CONSENT_ROLES, GRAPH_ROLE_GRANTERS, bad_request, not_found
 from sandbox.first_party import APPLICATIONS, GRAPH, MICROSOFT_SERVICES_TENANT, app_role, permission_scope
 from sandbox.graph.frame import require, tenant_of
 from sandbox.graph.odata import Collection, collection, single
@@ -137,7 +137,7 @@ async def get_principal(call: Call) -> Reply:
 
 async def create_principal(call: Call) -> Reply:
     """POST /servicePrincipals {appId}: 201."""
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     principal = directory.create_principal(call.cloud, tenant_of(call), _text(call.body, "appId", guid=True))
     reply = single(call, shape_principal(call.cloud, principal), "servicePrincipals")
     reply.status, reply.headers = 201, {"Location": f"{call.base_url}/v1.0/servicePrincipals/{principal.id}"}
@@ -149,7 +149,7 @@ async def upsert_principal(call: Call) -> Reply:
 
     Source: https://learn.microsoft.com/graph/api/serviceprincipal-upsert
     """
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     tenant, app_id = tenant_of(call), call.params["app_id"].lower()
     if tenant.sp_of(app_id) is None and call.headers.get("prefer", "").lower() == "create-if-missing":
         principal = directory.create_principal(call.cloud, tenant, app_id)
@@ -161,7 +161,7 @@ async def upsert_principal(call: Call) -> Reply:
 
 async def update_principal(call: Call) -> Reply:
     """PATCH /servicePrincipals/{id}: 204. Only displayName is kept."""
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     principal = _principal(call)
     if isinstance(call.body, dict) and isinstance(call.body.get("displayName"), str):
         principal.display_name = call.body["displayName"]
@@ -170,7 +170,7 @@ async def update_principal(call: Call) -> Reply:
 
 async def delete_principal(call: Call) -> Reply:
     """DELETE /servicePrincipals/{id} and (appId='…'): 204, restorable."""
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     directory.delete_principal(call.cloud, tenant_of(call), _principal(call).id)
     return Reply(status=204)
 
@@ -354,7 +354,7 @@ async def get_deleted(call: Call) -> Reply:
 
 async def restore_deleted(call: Call) -> Reply:
     """POST /directory/deletedItems/{id}/restore: 200 with the object."""
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     principal = directory.restore_principal(call.cloud, tenant_of(call), call.params["id"])
     item = {"@odata.type": "#microsoft.graph.servicePrincipal", **shape_principal(call.cloud, principal)}
     return single(call, item, "directoryObjects")
@@ -362,7 +362,7 @@ async def restore_deleted(call: Call) -> Reply:
 
 async def purge_deleted(call: Call) -> Reply:
     """DELETE /directory/deletedItems/{id}: 204."""
-    require(call, *OWNED, directory_roles=CONSENT_ROLES)
+    require(call, *OWNED, directory_roles=APPLICATION_ADMINISTRATORS)
     if directory.deleted_principals(call.world, tenant_of(call)).pop(call.params["id"].lower(), None) is None:
         raise not_found(call.params["id"])
     return Reply(status=204)

@@ -5,7 +5,7 @@ Microsoft no longer takes the sign-in, and disabling while it is being removed. 
 and touches neither tenants nor mappings.
 """
 
-from shared.connections.checks import Check, CheckReport, report
+from shared.connections.checks import SYNC_ROLE_NAMES, Check, CheckReport, lacking_roles, report
 from shared.connections.lifecycle import complete, create, granted_permissions, remove, test
 from shared.connections.record import CONNECTIONS, Connection, ConnectionView, Status, get, view
 from shared.connections.record import every as all  # noqa: A004 - read as connections.all
@@ -14,6 +14,7 @@ from shared.connections.signing_in import authorize, finish_sign_in
 
 __all__ = [
     "CONNECTIONS",
+    "SYNC_ROLE_NAMES",
     "Check",
     "CheckReport",
     "Connection",
@@ -26,6 +27,7 @@ __all__ = [
     "finish_sign_in",
     "get",
     "granted_permissions",
+    "lacking_roles",
     "needs_consent",
     "remove",
     "renew_all",

@@ -14,29 +14,44 @@ from shared import permissions
 from shared.app import App
 from shared.errors import AccessDenied, MicrosoftError, NeedsConsent
 from shared.microsoft.arm import list_subscriptions
-from shared.microsoft.graph import AccessAssignment, Graph, Organization, Relationship
+from shared.microsoft.graph import Graph, Organization, Relationship
 from shared.microsoft.partner_center import PartnerCenter
 from shared.permissions import ApiName
 
 Outcome = Literal["passed", "warning", "failed", "skipped"]
 Verdict = Literal["passed", "failed"]
 
+NO_CONSENT = "AADSTS65001"
 ADMIN_AGENTS = "AdminAgents"
 """Name of the group that Partner Center makes in every partner's tenant."""
-CONSENT_ROLES = {
-    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
-    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
-    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
-    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
+SYNC_ROLES = {
+    "Application Administrator": frozenset(
+        {
+            "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3",
+            "158c047a-c907-4556-b7ef-446551a6b5f7",  # Cloud Application Administrator
+            GLOBAL_ADMINISTRATOR,
+        }
+    ),
+    "Privileged Role Administrator": frozenset({"e8611ab8-c189-46e8-94e1-60213ab1f814", GLOBAL_ADMINISTRATOR}),
 }
-"""Role template id -> name of the roles that may consent for a customer.
+"""Role that a sync needs in a customer's tenant -> template ids of the roles that can stand for it.
 
-Source: learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference.
+The first makes and deletes the enterprise application; it may give any permission but an application permission of
+Microsoft Graph, which takes the second. The second alone cannot make a service principal.
+Sources: learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference,
+learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent (prerequisites).
 """
+SYNC_ROLE_NAMES = " and ".join(SYNC_ROLES)
+LET_CONSENT = (
+    "Let a Privileged Role Administrator or Global Administrator of the partner's tenant sign in with Generate Token, "
+    "and accept for the whole organization."
+)
+"""Who may consent to the registration: an application permission of Microsoft Graph is among what it lists."""
 LIVE = frozenset({"active", "expiring"})
 """States of a GDAP relationship in which its roles count."""
-RELATIONSHIPS_LOOKED_AT = 50
-RELATIONSHIPS_AT_ONCE = 8
+CUSTOMERS_LOOKED_AT = 50
+CUSTOMERS_AT_ONCE = 8
 
 
 class Check(BaseModel):
@@ -88,7 +103,7 @@ TITLES = {
     "contracts": "Microsoft Graph lists the partner contracts",
     "gdapGroup": "The GDAP group exists and the account is in it",
     "adminAgents": "The account is in AdminAgents",
-    "gdapRelationship": "A GDAP relationship admits the group with a role that may consent",
+    "gdapRelationship": "GDAP relationships admit the group with the roles that a sync needs",
     "subscriptions": "Azure shows the partner's own subscriptions",
 }
 """Every check, in the order shown."""
@@ -111,6 +126,12 @@ def outcome(found: Iterable[Check]) -> Verdict:
     return "failed" if any(check.outcome == "failed" for check in found) else "passed"
 
 
+def lacking_roles(held: Iterable[str]) -> list[str]:
+    """Names of the roles that a sync needs and that none of these role template ids stands for."""
+    roles = frozenset(held)
+    return [name for name, standing in SYNC_ROLES.items() if not standing & roles]
+
+
 def delegated_keys(api: ApiName, scope: str) -> frozenset[str]:
     """Keys (permissions.py) of the permissions that a token answer's `scope` names, bare or as full URIs."""
     return frozenset(f"{api}/delegated/{name.rpartition('/')[2]}" for name in scope.split())
@@ -125,6 +146,9 @@ async def run(app: App, subject: Subject) -> Findings:
     try:
         await _token(app, subject.connection_id, subject.partner_tenant_id, "graph")
     except MicrosoftError as error:
+        if error.remote_code == NO_CONSENT:
+            error.fix = LET_CONSENT
+            return Findings(_named({"signIn": _failed(error)}), granted=frozenset())
         refused = error if isinstance(error, NeedsConsent) else None
         return Findings(_named({"signIn": _failed(error)}), sign_in_refused=refused)
     looked = Partner(app, subject)
@@ -217,7 +241,7 @@ class Partner:
         try:
             return await self.graph.organization()
         except MicrosoftError as error:
-            return _failed(error, "Let a Global Administrator of the partner's tenant sign in with Generate Token.")
+            return _failed(error, LET_CONSENT)
 
     def _right_tenant(self, organization: Organization) -> Found:
         if organization.id.lower() == self.subject.partner_tenant_id:
@@ -249,8 +273,7 @@ class Partner:
         return Found(
             "failed",
             f"Not granted: {', '.join(missing)}.",
-            "Add them to the application registration as delegated permissions, then let a Global Administrator sign "
-            "in with Generate Token.",
+            f"Add them to the application registration as delegated permissions. {LET_CONSENT}",
         )
 
     async def _partner_center(self) -> tuple[Found, Found]:
@@ -301,35 +324,42 @@ class Partner:
         return Found("warning", found.detail, found.fix) if found.outcome == "failed" else found
 
     async def _relationship(self, group_id: str) -> Found:
-        """Whether one relationship at least gives our group a role that may consent."""
-        live = [row for row in await self.graph.relationships() if row.status in LIVE]
-        if not live:
+        """Whether the relationships of each customer, taken together, give our group the roles that a sync needs."""
+        customers: dict[str, list[Relationship]] = {}
+        for row in await self.graph.relationships():
+            if row.status in LIVE:
+                customers.setdefault(row.customer_id, []).append(row)
+        if not customers:
             return Found(
                 "failed",
                 "No customer has an active GDAP relationship with this partner.",
-                "Request a GDAP relationship with the Application Administrator role in Partner Center, and let the "
+                f"Request a GDAP relationship with the roles {SYNC_ROLE_NAMES} in Partner Center, and let the "
                 "customer approve it.",
             )
-        looked = live[:RELATIONSHIPS_LOOKED_AT]
-        gate = asyncio.Semaphore(RELATIONSHIPS_AT_ONCE)
+        gate = asyncio.Semaphore(CUSTOMERS_AT_ONCE)
 
-        async def assignments(row: Relationship) -> list[AccessAssignment]:
+        async def given(rows: list[Relationship]) -> frozenset[str] | None:
+            """The roles that our group has at a customer; None when no relationship admits it."""
             async with gate:
-                return await self.graph.access_assignments(row.id)
+                assigned = [row for one in rows for row in await self.graph.access_assignments(one.id)]
+            ours = [row.roles for row in assigned if row.group_id == group_id and row.status == "active"]
+            return frozenset[str]().union(*ours) if ours else None
 
-        held = await asyncio.gather(*(assignments(row) for row in looked))
-        ours = [[a for a in rows if a.group_id == group_id and a.status == "active"] for rows in held]
-        good = sum(any(CONSENT_ROLES.keys() & a.roles for a in rows) for rows in ours)
-        without = sum(not rows for rows in ours)
-        seen = f"the {len(looked)} newest of {len(live)}" if len(looked) < len(live) else f"{len(live)}"
-        told = f"Of {seen} active relationships, {good} admit the group with a role that may consent"
+        looked = list(customers.values())[:CUSTOMERS_LOOKED_AT]
+        held = await asyncio.gather(*(given(rows) for rows in looked))
+        lacks = [lacking_roles(roles) for roles in held if roles is not None]
+        good = lacks.count([])
+        seen = f"the {len(looked)} newest of {len(customers)}" if len(looked) < len(customers) else f"{len(customers)}"
+        told = f"Of {seen} customers with an active relationship, {good} admit the group with the roles a sync needs"
         if good == len(looked):
             return Found("passed", f"{told}.")
+        missing = {"the group": held.count(None), **{name: sum(name in row for row in lacks) for name in SYNC_ROLES}}
+        told = f"{told}; " + ", ".join(f"{count} lack {name}" for name, count in missing.items() if count) + "."
         fix = (
-            f"In Partner Center, assign the group {self.app.settings.gdap_group_name} to each relationship with the "
-            "role Application Administrator (request it anew where the relationship lacks that role)."
+            f"In Partner Center, assign the group {self.app.settings.gdap_group_name} to each customer's relationship "
+            f"with the roles {SYNC_ROLE_NAMES} (request one that contains them where they are lacking): each sync "
+            "gives the application a permission of Microsoft Graph, which Application Administrator alone may not."
         )
-        told = f"{told}; {without} lack the group and {len(looked) - good - without} lack the role."
         return Found("warning" if good else "failed", told, fix)
 
     async def _subscriptions(self) -> Found:

@@ -35,6 +35,8 @@ class Connection(Record):
     """Object id of who signed in, in the partner's tenant."""
     granted: list[str] = Field(default_factory=list)
     """Keys (permissions.py) of the delegated permissions that the last sign-in gave."""
+    consent_refused: bool = False
+    """Whether the last sign-in was refused because nobody had consented for the whole organization."""
     last_tested_at: datetime | None = None
     test_outcome: Literal["passed", "failed"] | None = None
     """Of the last test since the last sign-in."""

@@ -6,10 +6,10 @@ import hashlib
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
-from shared import audit
+from shared import audit, permissions
 from shared.access import Principal
 from shared.app import App
-from shared.connections.checks import delegated_keys
+from shared.connections.checks import LET_CONSENT, NO_CONSENT, delegated_keys
 from shared.connections.record import CONNECTIONS, Connection, get, refuse_removal, trail
 from shared.errors import Conflict, MicrosoftError, PreconditionFailed, TenantryError
 from shared.microsoft import sign_in
@@ -18,6 +18,11 @@ from shared.store.tables import Kind, Record
 
 SIGN_IN_MINUTES = 10
 SIGN_INS_PER_SWEEP = 1000
+WANT_OF_CONSENT = (NO_CONSENT, "AADSTS90093", "AADSTS90094")
+"""Refusals that only an administrator's consent mends.
+
+Source: learn.microsoft.com/entra/identity-platform/reference-error-codes.
+"""
 
 
 class SignIn(Record):
@@ -55,7 +60,24 @@ async def authorize(app: App, connection_id: str, *, by: Principal, **why: str |
     )
     await app.tables.insert(SIGN_INS, row)
     await trail(app, by, "connection.authorize", connection.id, "accepted", why)
-    return sign_in.authorization_url(app.settings, state=state, nonce=nonce, verifier=verifier)
+    consent = _wants_consent(connection)
+    return sign_in.authorization_url(app.settings, state=state, nonce=nonce, verifier=verifier, consent=consent)
+
+
+def _wants_consent(connection: Connection) -> bool:
+    """Whether a sign-in has to ask for consent: the first one, and when something is known not to be granted.
+
+    A sign-in tells what Microsoft Graph granted; of the other APIs, the test after it does.
+    """
+    missed = connection.test_outcome is not None and any(
+        check.id == "consent" and check.outcome == "failed" for check in connection.checks
+    )
+    wanted = {
+        row.key
+        for row in permissions.ALL
+        if row.type == "delegated" and "partner" in row.places and (row.api == "graph" or missed)
+    }
+    return connection.consent_refused or not wanted <= set(connection.granted)
 
 
 async def finish_sign_in(app: App, *, code: str, state: str, error: str, error_description: str) -> str:
@@ -137,6 +159,7 @@ async def _keep_sign_in(
             authorized_at=now,
             account_id=account.object_id,
             granted=granted,
+            consent_refused=False,
             test_outcome=None,
             needs_consent_since=None,
             needs_consent_reason=None,
@@ -150,6 +173,15 @@ async def _keep_sign_in(
 
 
 async def _failed(app: App, row: SignIn, code: str, message: str) -> str:
+    """The way back to the portal after a refusal; one for want of consent makes the next sign-in ask for it."""
+    if any(number in f"{code} {message}" for number in WANT_OF_CONSENT):
+        message = f"{message} {LET_CONSENT}"
+        await app.tables.update(
+            CONNECTIONS,
+            "connection",
+            row.connection_id,
+            lambda current: None if current.consent_refused else current.changed(consent_refused=True),
+        )
     await audit.record(
         app,
         row.actor,

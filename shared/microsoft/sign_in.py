@@ -49,8 +49,12 @@ def redirect_uri(settings: Settings) -> str:
     return f"{settings.public_api_url}/connections/callback"
 
 
-def authorization_url(settings: Settings, *, state: str, nonce: str, verifier: str) -> str:
-    """The address of Microsoft's sign-in page for one sign-in."""
+def authorization_url(settings: Settings, *, state: str, nonce: str, verifier: str, consent: bool) -> str:
+    """The address of Microsoft's sign-in page for one sign-in.
+
+    With `consent` only an administrator gets through, even where the tenant has consented; without, Microsoft asks for
+    it where nothing was consented to yet, and not for permissions that were added to the registration since.
+    """
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {
         "client_id": settings.partner_client_id,
@@ -58,8 +62,7 @@ def authorization_url(settings: Settings, *, state: str, nonce: str, verifier: s
         "response_mode": "query",
         "redirect_uri": redirect_uri(settings),
         "scope": scope(settings),
-        # Consent is asked for each time: permissions added to the registration later are granted by signing in again.
-        "prompt": "consent",
+        "prompt": "consent" if consent else "select_account",
         "state": state,
         "nonce": nonce,
         "code_challenge": challenge,

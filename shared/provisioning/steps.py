@@ -145,9 +145,35 @@ async def app_roles(work: Work) -> Outcome:
             if resource is None or name not in resource.roles:
                 raise MicrosoftError(f"{APIS[api][1]} offers no application permission {name} here.", status=400)
             if (resource.id, resource.roles[name]) not in held:
-                await graph.assign_role(work.principal_id, resource.id, resource.roles[name])
+                try:
+                    await graph.assign_role(work.principal_id, resource.id, resource.roles[name])
+                except AccessDenied as error:
+                    raise _may_not_give(work, f"{APIS[api][1]} {name}", error) from error
                 changed = True
     return _rights_changed(work) if changed else {}
+
+
+def _may_not_give(work: Work, permission: str, refusal: AccessDenied) -> AccessDenied:
+    """The refusal of an application permission, with who may give it.
+
+    Source: learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent (prerequisites).
+    """
+    who = "a Privileged Role Administrator or Global Administrator"
+    if work.place == "partner":
+        fix = (
+            f"Let {who} of {work.tenant.display_name} grant admin consent to the enterprise application "
+            f"{work.app.settings.partner_client_id} (Entra admin center, Permissions), then sync again."
+        )
+    else:
+        group = work.app.settings.gdap_group_name
+        fix = f"Give {group} the role Privileged Role Administrator there by GDAP, then sync again."
+    return AccessDenied(
+        f"The account that signed in may not give the application permission {permission}: only {who} may. "
+        f"{refusal.message}",
+        status=refusal.status,
+        remote_code=refusal.remote_code,
+        fix=fix,
+    )
 
 
 async def azure_access(work: Work) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from shared import connections
 from shared.app import App
-from shared.connections import Check
+from shared.connections import SYNC_ROLE_NAMES, Check, lacking_roles
 from shared.errors import AccessDenied, MicrosoftError, NeedsConsent
 from shared.microsoft.graph import AccessAssignment, Graph, Relationship
 from shared.tenants.access import NO_ROLE, choose, look
@@ -15,16 +15,7 @@ LIVE = frozenset({"active", "expiring"})
 
 Source: learn.microsoft.com/graph/api/resources/delegatedadminrelationship.
 """
-CONSENT_ROLES = {
-    "62e90394-69f5-4237-9190-012177145e10": "Global Administrator",
-    "e8611ab8-c189-46e8-94e1-60213ab1f814": "Privileged Role Administrator",
-    "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3": "Application Administrator",
-    "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
-}
-"""Directory roles, by template id, that may consent for a tenant.
-
-Source: learn.microsoft.com/entra/identity/role-based-access-control/permissions-reference.
-"""
+ROLES_TITLE = "Roles that a sync needs"
 ADVISOR_FIX = (
     "Become the customer's reseller (Partner Center, Customers, Request a reseller relationship), or have the "
     "customer's administrator open the consent link."
@@ -54,7 +45,7 @@ def gdap_checks(
             detail=f"{tenant.display_name} grants no admin access. {detail}",
             fix=fix,
         )
-        return [missing, _skipped("gdapGroup", "GDAP group"), _skipped("gdapRole", "Role that may consent")]
+        return [missing, _skipped("gdapGroup", "GDAP group"), _skipped("gdapRole", ROLES_TITLE)]
     names = ", ".join(row.name for row in live)
     found = [_passed("gdap", "Active GDAP relationship", f"{names}.")]
     ours = [row for row in assigned if row.group_id == group_id and row.status == "active"]
@@ -67,23 +58,23 @@ def gdap_checks(
                 outcome="failed",
                 detail=f"The security group {group} {lack}.",
                 fix=f"In Partner Center, add the security group {group} to the relationship {live[0].name} with the "
-                "roles it needs, Application Administrator among them.",
+                f"roles {SYNC_ROLE_NAMES}.",
             )
         )
-        return [*found, _skipped("gdapRole", "Role that may consent")]
+        return [*found, _skipped("gdapRole", ROLES_TITLE)]
     found.append(_passed("gdapGroup", "GDAP group", f"{group} is assigned."))
-    held = {role for row in ours for role in row.roles} & CONSENT_ROLES.keys()
-    if held:
-        said = ", ".join(sorted(CONSENT_ROLES[role] for role in held))
-        return [*found, _passed("gdapRole", "Role that may consent", f"{said}.")]
-    lacking = Check(
+    lacking = lacking_roles(role for row in ours for role in row.roles)
+    if not lacking:
+        return [*found, _passed("gdapRole", ROLES_TITLE, f"{group} has what {SYNC_ROLE_NAMES} may do.")]
+    names = " and ".join(lacking)
+    missing = Check(
         id="gdapRole",
-        title="Role that may consent",
+        title=ROLES_TITLE,
         outcome="failed",
-        detail=f"No relationship with {tenant.display_name} gives {group} the role Application Administrator.",
-        fix="Request a new GDAP relationship that contains Application Administrator, and assign the group to it.",
+        detail=f"No relationship with {tenant.display_name} gives {group} the role {names}.",
+        fix=f"Request a new GDAP relationship that contains {names}, and assign the group to it.",
     )
-    return [*found, lacking]
+    return [*found, missing]
 
 
 def _passed(check_id: str, title: str, detail: str) -> Check:

@@ -7,8 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox import cast
+from sandbox.directory import APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 from sandbox.server import Sandbox
 from tests.connecting import checks, draft, shown, sign_in
+from tests.sandbox.browser import tenant_called
 
 
 async def test_every_check_passes_for_a_partner_administrator(fresh_alice: httpx.AsyncClient, partner: str) -> None:
@@ -76,9 +79,23 @@ async def test_an_account_outside_admin_agents_is_told_so(
     assert "AdminAgents" in found["partnerCenter"]["fix"]
 
 
-@pytest.mark.parametrize("change", [{"group": False}, {"roles": ["88d8e3e3-8f55-4a1e-953a-9b9898b8876b"]}])
-async def test_relationships_that_let_nobody_consent_fail_the_test(
-    fresh_alice: httpx.AsyncClient, partner: str, sandbox: Sandbox, control: httpx.AsyncClient, change: dict[str, Any]
+@pytest.mark.parametrize(
+    "change, lacks",
+    [
+        ({"group": False}, "lack the group"),
+        ({"roles": [cast.DIRECTORY_READERS]}, "lack Application Administrator"),
+        ({"roles": [PRIVILEGED_ROLE_ADMINISTRATOR]}, "lack Application Administrator"),
+        ({"roles": [APPLICATION_ADMINISTRATOR]}, "lack Privileged Role Administrator"),
+    ],
+    ids=["no group", "no role", "none who makes the application", "none who gives Graph's permissions"],
+)
+async def test_relationships_that_let_no_sync_succeed_fail_the_test(
+    fresh_alice: httpx.AsyncClient,
+    partner: str,
+    sandbox: Sandbox,
+    control: httpx.AsyncClient,
+    change: dict[str, Any],
+    lacks: str,
 ) -> None:
     for relationship_id in list(sandbox.cloud.world.relationships):
         (await control.put(f"/relationships/{relationship_id}", json=change)).raise_for_status()
@@ -86,7 +103,25 @@ async def test_relationships_that_let_nobody_consent_fail_the_test(
     await sign_in(fresh_alice, connection["id"])
     outcome, found = await checks(fresh_alice, connection["id"])
     assert (outcome, found["gdapRelationship"]["outcome"]) == ("failed", "failed")
-    assert "Application Administrator" in found["gdapRelationship"]["fix"]
+    assert lacks in found["gdapRelationship"]["detail"]
+    assert "Application Administrator and Privileged Role Administrator" in found["gdapRelationship"]["fix"]
+
+
+async def test_roles_of_several_relationships_of_a_customer_count_together(
+    fresh_alice: httpx.AsyncClient, partner: str, sandbox: Sandbox
+) -> None:
+    world = sandbox.cloud.world
+    split = world.relationships_of(tenant_called(world, "Contoso").id)[0]
+    split.roles.remove(PRIVILEGED_ROLE_ADMINISTRATOR)
+    for assignment in split.assignments.values():
+        assignment["roles"] = list(split.roles)
+    connection = await draft(fresh_alice, partner)
+    await sign_in(fresh_alice, connection["id"])
+    _, before = await checks(fresh_alice, connection["id"])
+    assert "2 lack Privileged Role Administrator" in before["gdapRelationship"]["detail"]
+    cast.add_relationship(world, world.tenants[split.customer_id], roles=(PRIVILEGED_ROLE_ADMINISTRATOR,), age_days=1)
+    _, after = await checks(fresh_alice, connection["id"])
+    assert "1 lack Privileged Role Administrator" in after["gdapRelationship"]["detail"]
 
 
 async def test_relationships_assigned_to_another_group_fail_the_test(

@@ -16,6 +16,7 @@ import pytest_asyncio
 from azure.core.exceptions import ResourceNotFoundError
 
 from sandbox.arm_access import OWNER, READER, VM_CONTRIBUTOR
+from sandbox.directory import APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 from sandbox.host import reset
 from sandbox.server import Sandbox
 from sandbox.world import Fault
@@ -197,6 +198,37 @@ async def test_waiting_ends_with_the_reason(office: Office) -> None:
     assert str(failed.status_reason) in str(item.error)
     [announced] = await office.taken(jobs.Announce)
     assert announced.event == "tenantry.tenant.failed"
+
+
+async def test_a_group_that_may_not_give_graphs_permissions_fails_with_the_role_it_lacks(office: Office) -> None:
+    world = office.sandbox.cloud.world
+    for relationship in world.relationships_of(office.contoso):
+        relationship.roles.remove(PRIVILEGED_ROLE_ADMINISTRATOR)
+        for assignment in relationship.assignments.values():
+            assignment["roles"] = list(relationship.roles)
+    job = await office.begin()
+    await provisioning.run(office.app, job)
+    assert (await office.tenant()).status == "pending"
+    await provisioning.run(office.app, job.model_copy(update={"attempt": waiting.DENIED_PATIENCE}))
+    failed = await office.tenant()
+    assert (failed.status, set(failed.steps)) == ("failed", {CONSENT, PRINCIPAL, GRANTS})
+    assert "Tenantry GDAP the role Privileged Role Administrator" in str(failed.status_reason)
+    assert "Request a new GDAP relationship that contains Privileged Role" in str(failed.status_fix)
+
+
+async def test_in_the_own_tenant_an_administrator_is_asked_for_what_the_account_may_not_give(office: Office) -> None:
+    world = office.sandbox.cloud.world
+    world.people["dave"].directory_roles = {APPLICATION_ADMINISTRATOR}
+    own = Tenant(id=world.partner.id, display_name="Northwind", connection_id="c1", relationship="own")
+    await office.app.tables.put(TENANTS, own)
+    await provisioning.sync(office.app, [own.id], by=ALICE)
+    [job] = await office.taken(jobs.ProvisionTenant)
+    await provisioning.run(office.app, job.model_copy(update={"attempt": waiting.DENIED_PATIENCE}))
+    await provisioning.run(office.app, job.model_copy(update={"attempt": waiting.DENIED_PATIENCE}))
+    failed = await tenants.get(office.app, own.id)
+    assert failed.status == "failed"
+    assert "Directory.Read.All" in str(failed.status_reason)
+    assert "Privileged Role Administrator" in str(failed.status_fix)
 
 
 async def test_a_long_wait_that_is_asked_for_is_a_hidden_message(office: Office) -> None:

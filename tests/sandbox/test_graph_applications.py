@@ -269,6 +269,18 @@ async def test_permissions_of_graph_itself_are_given_by_a_privileged_role_admini
     assert error_of(reply) == DENIED
 
 
+async def test_a_privileged_role_administrator_alone_makes_and_deletes_no_application(
+    partner: Partner, contoso: Tenant, token: str
+) -> None:
+    partner.sandbox.cloud.world.relationships_of(contoso.id)[0].roles = [PRIVILEGED_ROLE_ADMINISTRATOR]
+    new = await partner.user_token(contoso.id)
+    ours, graph = principals(partner, contoso)
+    body = role_of(partner, contoso)
+    assert error_of(await partner.graph(new, "DELETE", f"/servicePrincipals/{ours}")) == DENIED
+    reply = await partner.graph(new, "POST", f"/servicePrincipals/{graph}/appRoleAssignedTo", json=body)
+    assert reply.status_code == 201
+
+
 async def test_a_grant_for_one_person_names_that_person(partner: Partner, contoso: Tenant, token: str) -> None:
     ours, graph = principals(partner, contoso)
     person = partner.sandbox.cloud.world.people["dave"].object_id

@@ -9,6 +9,7 @@ import msal  # type: ignore[import-untyped] # it ships no types
 import pytest
 import requests
 
+from sandbox.directory import APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR
 from sandbox.server import Sandbox
 from sandbox.world import World
 from tests.sandbox.browser import (
@@ -136,6 +137,17 @@ async def test_other_refusals_go_back_to_the_application(
     back = returned(await authorize(sandbox, http, person, **changes))
     assert (back["error"], back["state"]) == (error, "s-1")
     assert back["error_description"].startswith(f"AADSTS{number}: ")
+
+
+async def test_an_administrator_of_applications_cannot_consent_to_permissions_of_graph_itself(
+    sandbox: Sandbox, http: httpx.AsyncClient, world: World
+) -> None:
+    world.people["bob"].directory_roles = {APPLICATION_ADMINISTRATOR}
+    back = returned(await authorize(sandbox, http, "bob", prompt="consent"))
+    assert back["error_description"].startswith("AADSTS90094: Tenantry")
+    assert "that only an admin can grant" in back["error_description"]
+    world.people["bob"].directory_roles = {PRIVILEGED_ROLE_ADMINISTRATOR}
+    assert "code" in returned(await authorize(sandbox, http, "bob", prompt="consent"))
 
 
 async def test_cancelling_is_access_denied(sandbox: Sandbox, http: httpx.AsyncClient, world: World) -> None:

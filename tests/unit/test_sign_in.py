@@ -81,7 +81,7 @@ def test_a_missing_or_garbled_id_token_is_refused(token: str | None) -> None:
 
 def test_the_address_holds_the_challenge_and_never_the_verifier() -> None:
     verifier = sign_in.new_secret()
-    url = sign_in.authorization_url(SETTINGS, state="s", nonce="n", verifier=verifier)
+    url = sign_in.authorization_url(SETTINGS, state="s", nonce="n", verifier=verifier, consent=False)
     query = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     assert url.startswith("https://browser.example/organizations/oauth2/v2.0/authorize?")

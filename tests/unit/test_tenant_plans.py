@@ -21,6 +21,8 @@ from shared.tenants.diagnosis import gdap_checks
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 OWN = Organization("own", "Northwind", "northwind.example", "northwind.onmicrosoft.com", "reseller")
 APPLICATION_ADMINISTRATOR = "9b895d92-2cd3-44c7-9d02-a6ac2d5ea5c3"
+PRIVILEGED_ROLE_ADMINISTRATOR = "e8611ab8-c189-46e8-94e1-60213ab1f814"
+GLOBAL_ADMINISTRATOR = "62e90394-69f5-4237-9190-012177145e10"
 
 
 def customer(name: str, relationship: str = "reseller") -> Customer:
@@ -127,7 +129,7 @@ def failed(relationships: list[Relationship], assigned: list[AccessAssignment], 
 
 def test_what_gdap_lacks_is_named() -> None:
     live = [relationship("a")]
-    good = AccessAssignment("1", "g", "active", frozenset({APPLICATION_ADMINISTRATOR}))
+    good = AccessAssignment("1", "g", "active", frozenset({APPLICATION_ADMINISTRATOR, PRIVILEGED_ROLE_ADMINISTRATOR}))
     assert failed([], []) == ["gdap"]
     assert failed([relationship("a", "expired")], [good]) == ["gdap"]
     assert failed(live, []) == ["gdapGroup"]
@@ -135,6 +137,10 @@ def test_what_gdap_lacks_is_named() -> None:
     assert failed(live, [AccessAssignment("1", "other", "active", good.roles)]) == ["gdapGroup"]
     assert failed(live, [AccessAssignment("1", "g", "pending", good.roles)]) == ["gdapGroup"]
     assert failed(live, [AccessAssignment("1", "g", "active", frozenset())]) == ["gdapRole"]
+    for alone in good.roles:
+        assert failed(live, [AccessAssignment("1", "g", "active", frozenset({alone}))]) == ["gdapRole"]
+    assert failed(live, [AccessAssignment(role, "g", "active", frozenset({role})) for role in good.roles]) == []
+    assert failed(live, [AccessAssignment("1", "g", "active", frozenset({GLOBAL_ADMINISTRATOR}))]) == []
     assert failed([relationship("a", "expiring")], [good]) == []
 
 

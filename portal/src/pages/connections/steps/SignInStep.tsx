@@ -35,7 +35,7 @@ export function SignInStep({ connection }: { connection: Connection }) {
     <StepFrame
       step="signIn"
       title="Sign in"
-      text="You leave for Microsoft's own page, sign in there, accept the permissions, and come back here. Tenantry never sees the password."
+      text="You leave for Microsoft's own page, sign in there, accept the permissions if it asks, and come back here. Tenantry never sees the password."
       wanting={signedIn ? undefined : "Sign in first."}
     >
       <div className={styles.root}>
@@ -65,9 +65,12 @@ export function SignInStep({ connection }: { connection: Connection }) {
         <ul className={styles.list}>
           <li>belong to your own tenant, the one of step 1</li>
           <li>sign in with Microsoft's multifactor authentication</li>
-          <li>be in the security group that your GDAP relationships admit, and in AdminAgents</li>
-          <li>be an administrator who may consent for your tenant, the first time</li>
+          <li>be in AdminAgents, and in the security group that your GDAP relationships admit</li>
         </ul>
+        <Text>
+          The first time, and when permissions were added, let a Privileged Role Administrator or Global Administrator
+          of your tenant sign in here before it, and accept for the whole organization. The account needs no such role.
+        </Text>
         <Button
           className={styles.button}
           appearance={signedIn ? "secondary" : "primary"}
