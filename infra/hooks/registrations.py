@@ -114,13 +114,11 @@ def az(method: str, path: str, body: Any) -> Any:
     if body is not None:
         headers = ["Content-Type=application/json", *(["Prefer=create-if-missing"] if method == "PATCH" else [])]
         command += ["--headers", *headers, "--body", json.dumps(body)]
-    for wait in (*WAITS, None):
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if not done.returncode:
-            break
-        if wait is None or not any(sign in done.stderr for sign in UNSPREAD):
+    waits = [*WAITS]
+    while (done := subprocess.run(command, check=False, capture_output=True, text=True)).returncode:
+        if not waits or not any(sign in done.stderr for sign in UNSPREAD):
             sys.exit(f"{method} {path} was refused: {done.stderr.strip()}")
-        time.sleep(wait)
+        time.sleep(waits.pop(0))
     return json.loads(done.stdout) if done.stdout.strip() else None
 
 
