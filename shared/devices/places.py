@@ -78,10 +78,9 @@ class Place:
             fix = tenant.status_fix or "Sync the tenant again."
             return _failure("tenantFailed", tenant.status_reason or "The sync failed.", fix, tenant.status_since)
         if subscription.access == "none":
-            fix = (
-                "Give the application or the AdminAgents group a role on the subscription, then sync the tenant again."
-            )
-            return _failure("noAzureAccess", self.not_polled or "No role on the subscription.", fix, None)
+            fix = "Give the application or AdminAgents a role on the subscription, then refresh the customers."
+            reason = self.not_polled or "No role on the subscription."
+            return _failure("noAzureAccess", reason, fix, subscription.failing_since)
         error = subscription.last_error
         if subscription.failing_since is None or error is None:
             return None
