@@ -249,7 +249,7 @@ async def test_a_restore_that_is_killed_again_and_again_goes_on_where_it_was(
     assert again.tables == backup.check(kept)[0].tables
 
 
-async def test_a_restore_of_another_backup_does_not_go_on_with_one_that_was_cut_off(
+async def test_what_a_restore_left_half_done_is_neither_exported_nor_mixed_with_another_backup(
     service: TableServiceClient, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
@@ -260,6 +260,10 @@ async def test_a_restore_of_another_backup_does_not_go_on_with_one_that_was_cut_
             await Backup(service, print).restore(kept)
     with pytest.raises(Conflict, match="another backup"):
         await Backup(service, print).restore(other)
+    half = tmp_path / "half"
+    with pytest.raises(Conflict, match="holds a part of a backup"):
+        await Backup(service, print).export(half)
+    assert not half.exists()
     await Backup(service, print).restore(other, replace=True)
     assert not any((await content(service)).values())
 
