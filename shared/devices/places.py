@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from shared import connections, sites, tenants
 from shared.app import App
 from shared.connections import Connection
+from shared.errors import SIGN_IN_AGAIN
 from shared.sites import Site, SiteMap
 from shared.tenants import SUBSCRIPTIONS, Subscription, Tenant
 
@@ -69,9 +70,7 @@ class Place:
         connection, tenant, subscription = self.connection, self.tenant, self.subscription
         if connection is not None and connection.status == "needsConsent":
             reason = connection.needs_consent_reason or "The connection's sign-in is no longer taken."
-            return _failure(
-                "needsConsent", reason, "Sign in again with Generate Token.", connection.needs_consent_since
-            )
+            return _failure("needsConsent", reason, SIGN_IN_AGAIN, connection.needs_consent_since)
         if connection is None or connection.status != "active":
             return _failure("connectionNotActive", "The connection is not active.", "Test and complete it.", None)
         if tenant is not None and tenant.status == "failed":
