@@ -88,10 +88,14 @@ def main() -> None:
     arguments = parser().parse_args()
     logging.getLogger("azure").setLevel(logging.ERROR)
     try:
-        with failures_told():
-            asyncio.run(run(arguments, settings_module.load_storage()))
+        settings = settings_module.load_storage()
+        with failures_told(settings):
+            asyncio.run(run(arguments, settings))
     except TenantryError as error:
         sys.exit(error.message)
+    except OSError as error:
+        # Of the folder: what the account and the way to it raise are TenantryErrors by now.
+        sys.exit(f"{error.strerror or error}: {error.filename or arguments.folder}")
     except ValidationError as error:
         sys.exit("; ".join(f"{row['loc'][0]}: {row['msg']}" for row in error.errors()))
 

@@ -152,6 +152,10 @@ class Throttled(MicrosoftError):
         self.retry_after = retry_after
 
 
+SIGN_IN_AGAIN = "Sign in to the connection again."
+"""What mends a connection whose sign-in is no longer taken."""
+
+
 class NeedsConsent(MicrosoftError):
     """The connection's sign-in was revoked or has expired; retrying cannot help, signing in again does."""
 

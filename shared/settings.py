@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
@@ -105,6 +107,15 @@ class Settings(StorageSettings):
     """Where they are written besides: `console`, or the path of a file. Empty: nowhere."""
     change_retention_days: int = Field(90, ge=1)
     audit_retention_days: int = Field(365, ge=30)
+
+    @field_validator("telemetry")
+    @classmethod
+    def _writable(cls, place: str) -> str:
+        path = Path(place)
+        written = path if path.exists() else path.parent
+        if place not in ("", "console") and (path.is_dir() or not os.access(written, os.W_OK)):
+            raise ValueError(f"TELEMETRY must be console, or a file that can be written: {place} cannot")
+        return place
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -1,6 +1,7 @@
 """`python -m sandbox.host [--port 7071] [--directory .]`: the Functions host stand-in until SIGINT or SIGTERM.
 
-Settings come from the environment; what is missing there is taken from local.settings.json, as `func start` does.
+Settings come from the environment; what is missing there is taken from local.settings.json, as `func start` does, and
+so is the port.
 Settings must be there before a process starts (aiohttp reads SSL_CERT_FILE when it is imported), so this one then
 starts itself anew.
 """
@@ -14,19 +15,37 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from sandbox.host.index import IndexingError
 from sandbox.host.server import Host
 
+PORT = 7071
+AUTHORITY = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+"""Whom to trust goes with the simulated cloud: a company's own authorities in the shell do not know it."""
 
-def missing_settings(directory: Path) -> dict[str, str]:
-    """Values of local.settings.json that the environment does not have."""
+
+def local_settings(directory: Path) -> dict[str, Any]:
+    """What local.settings.json says; empty without one."""
     path = directory / "local.settings.json"
-    if not path.exists():
-        return {}
-    values = json.loads(path.read_text()).get("Values", {})
-    return {name: str(value) for name, value in values.items() if name not in os.environ}
+    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return found
+
+
+def missing_settings(local: Mapping[str, Any], environment: Mapping[str, str]) -> dict[str, str]:
+    """Values of local.settings.json that the environment does not have."""
+    values = {name: str(value) for name, value in local.get("Values", {}).items()}
+    missing = {name: value for name, value in values.items() if name not in environment}
+    if "SANDBOX_CONTROL_URL" in missing:
+        missing |= {name: values[name] for name in AUTHORITY if name in values}
+    return missing
+
+
+def local_port(local: Mapping[str, Any]) -> int:
+    """Where local.settings.json has the host listen: PUBLIC_API_URL is made of it."""
+    return int(local.get("Host", {}).get("LocalHttpPort", PORT))
 
 
 async def run(port: int, directory: Path, composition: str | None) -> None:
@@ -45,19 +64,21 @@ async def run(port: int, directory: Path, composition: str | None) -> None:
 def main() -> None:
     """Read the arguments and serve."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.host", description=__doc__)
-    parser.add_argument("--port", type=int, default=7071)
+    parser.add_argument("--port", type=int, help=f"that of local.settings.json, or {PORT}, unless given")
     parser.add_argument("--directory", type=Path, default=Path.cwd(), help="where function_app.py lies")
     parser.add_argument("--composition", default="shared.app", help="module with current() and close(); may be empty")
     arguments = parser.parse_args()
     directory: Path = arguments.directory.resolve()
-    if missing := missing_settings(directory):
+    local = local_settings(directory)
+    if missing := missing_settings(local, os.environ):
         os.execve(sys.executable, [sys.executable, "-m", "sandbox.host", *sys.argv[1:]], {**os.environ, **missing})  # noqa: S606 - itself
     level = os.environ.get("HOST_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format="%(levelname)-7s %(name)s: %(message)s", stream=sys.stdout)
     logging.getLogger("azure").setLevel(logging.WARNING)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        asyncio.run(run(arguments.port, directory, arguments.composition or None))
+        port = local_port(local) if arguments.port is None else arguments.port
+        asyncio.run(run(port, directory, arguments.composition or None))
     except (IndexingError, OSError, ValueError) as error:
         sys.exit(f"The host cannot start: {error}")
 

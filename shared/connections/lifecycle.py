@@ -109,9 +109,9 @@ async def complete(app: App, connection_id: str, *, by: Principal, **why: str | 
         return connection
     if connection.status != "tested":
         advice = {
-            "draft": "Sign in with Generate Token, then test it.",
+            "draft": "Sign in to it, then test it.",
             "authorized": "Test it, and mend what the test names, first.",
-            "needsConsent": "Sign in again with Generate Token, then test it.",
+            "needsConsent": "Sign in to it again, then test it.",
             "disabling": "It is being removed.",
         }[connection.status]
         raise Conflict(f"The connection is {connection.status}. {advice}", code="notTested")

@@ -7,7 +7,7 @@ import logging
 from shared.app import App
 from shared.connections.record import CONNECTIONS, Connection, every, view
 from shared.connections.signing_in import forget_old_sign_ins
-from shared.errors import MicrosoftError, NeedsConsent, PreconditionFailed, TenantryError
+from shared.errors import SIGN_IN_AGAIN, MicrosoftError, NeedsConsent, PreconditionFailed, TenantryError
 from shared.jobs import Announce
 from shared.microsoft.identity import refresh_secret_name
 
@@ -112,7 +112,7 @@ async def _use_refresh_token(app: App, connection: Connection) -> tuple[str, str
     """Exchange the stored refresh token at home: it, and the one that came back. Raises MicrosoftError."""
     stored = await app.vault.get(refresh_secret_name(connection.id))
     if stored is None:
-        raise NeedsConsent("The vault has no sign-in for the connection.", fix="Sign in again with Generate Token.")
+        raise NeedsConsent("The vault has no sign-in for the connection.", fix=SIGN_IN_AGAIN)
     scope = f"{app.settings.resources['graph']}/.default"
     tokens = await app.identity.exchange(stored, connection.partner_tenant_id, scope)
     return stored, tokens.refresh_token

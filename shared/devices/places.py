@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 from shared import connections, sites, tenants
 from shared.app import App
 from shared.connections import Connection
+from shared.errors import SIGN_IN_AGAIN
 from shared.sites import Site, SiteMap
 from shared.tenants import SUBSCRIPTIONS, Subscription, Tenant
 
@@ -69,19 +70,16 @@ class Place:
         connection, tenant, subscription = self.connection, self.tenant, self.subscription
         if connection is not None and connection.status == "needsConsent":
             reason = connection.needs_consent_reason or "The connection's sign-in is no longer taken."
-            return _failure(
-                "needsConsent", reason, "Sign in again with Generate Token.", connection.needs_consent_since
-            )
+            return _failure("needsConsent", reason, SIGN_IN_AGAIN, connection.needs_consent_since)
         if connection is None or connection.status != "active":
             return _failure("connectionNotActive", "The connection is not active.", "Test and complete it.", None)
         if tenant is not None and tenant.status == "failed":
             fix = tenant.status_fix or "Sync the tenant again."
             return _failure("tenantFailed", tenant.status_reason or "The sync failed.", fix, tenant.status_since)
         if subscription.access == "none":
-            fix = (
-                "Give the application or the AdminAgents group a role on the subscription, then sync the tenant again."
-            )
-            return _failure("noAzureAccess", self.not_polled or "No role on the subscription.", fix, None)
+            fix = "Give the application or AdminAgents a role on the subscription, then refresh the customers."
+            reason = self.not_polled or "No role on the subscription."
+            return _failure("noAzureAccess", reason, fix, subscription.failing_since)
         error = subscription.last_error
         if subscription.failing_since is None or error is None:
             return None

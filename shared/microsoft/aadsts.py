@@ -5,12 +5,12 @@ Source: learn.microsoft.com/entra/identity-platform/reference-error-codes.
 
 from __future__ import annotations
 
-from shared.errors import AccessDenied, MicrosoftError, NeedsConsent, Throttled
+from shared.errors import SIGN_IN_AGAIN, AccessDenied, MicrosoftError, NeedsConsent, Throttled
 from shared.microsoft.http_errors import UNNAMED_SECONDS
 
 NEEDS_SIGN_IN: dict[int, tuple[str, str]] = {
-    50173: ("The sign-in was revoked (password change or revoked sessions).", "Sign in again with Generate Token."),
-    700082: ("The sign-in expired because it was not used for 90 days.", "Sign in again with Generate Token."),
+    50173: ("The sign-in was revoked (password change or revoked sessions).", SIGN_IN_AGAIN),
+    700082: ("The sign-in expired because it was not used for 90 days.", SIGN_IN_AGAIN),
     70043: (
         "The sign-in expired by a sign-in frequency policy.",
         "Exclude the account from that policy, then sign in again.",
@@ -23,7 +23,7 @@ NEEDS_SIGN_IN: dict[int, tuple[str, str]] = {
         "The account must register for multifactor authentication.",
         "Register MFA for the account, then sign in again.",
     ),
-    9002313: ("The stored sign-in is not one Microsoft knows.", "Sign in again with Generate Token."),
+    9002313: ("The stored sign-in is not one Microsoft knows.", SIGN_IN_AGAIN),
     50034: ("The account that signed in no longer exists.", "Sign in again with another account."),
     50057: ("The account that signed in is disabled.", "Enable it, or sign in again with another account."),
 }
@@ -82,5 +82,5 @@ def from_answer(status: int, body: dict[str, object], retry_after: float | None 
         text, fix = DENIED[number]
         return AccessDenied(text, status=status, remote_code=code, fix=fix)
     if body.get("error") == "invalid_grant":
-        return NeedsConsent(described, status=status, remote_code=code, fix="Sign in again with Generate Token.")
+        return NeedsConsent(described, status=status, remote_code=code, fix=SIGN_IN_AGAIN)
     return MicrosoftError(described or "The sign-in service refused.", status=status, remote_code=code)

@@ -182,7 +182,7 @@ class Identity:
             stored = await self._vault.get(refresh_secret_name(connection_id))
             if stored is None:
                 raise NeedsConsent(
-                    "The connection has no sign-in.", remote_code="noRefreshToken", fix="Sign in with Generate Token."
+                    "The connection has no sign-in.", remote_code="noRefreshToken", fix="Sign in to the connection."
                 )
             self._refresh[connection_id] = stored
         return self._refresh[connection_id]

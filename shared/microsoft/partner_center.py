@@ -136,7 +136,7 @@ def _refusal(answer: httpx.Response, content: dict[str, Any]) -> MicrosoftError:
             "Partner Center refuses the sign-in because it was made without multifactor authentication.",
             status=status,
             remote_code=code,
-            fix="Turn on Microsoft's MFA for the account, then sign in again with Generate Token.",
+            fix="Turn on Microsoft's MFA for the account, then sign in to the connection again.",
         )
     if status in (401, 403):
         return AccessDenied(text, status=status, remote_code=code)

@@ -54,7 +54,11 @@ class Backup:
         return str(self._service.account_name)
 
     async def export(self, folder: Path) -> tuple[Manifest, str]:
-        """Write every table into an empty folder; the manifest and its SHA-256. Raises InvalidInput."""
+        """Write every table into an empty folder; the manifest and its SHA-256.
+
+        Raises InvalidInput; Conflict for an account that a restore has half filled, which would look like a whole one.
+        """
+        await self._expect_whole()
         files.prepare(folder)
         begun = datetime.now(UTC)
         found: dict[str, TableFile] = {}
@@ -63,9 +67,17 @@ class Backup:
         for names in (*([name] for name in IN_TURN if name in there), *_chunks(rest, TABLES_AT_ONCE)):
             written = await asyncio.gather(*(self._export_table(folder, name) for name in names))
             found |= dict(zip(names, written, strict=True))
+        await self._expect_whole()
         ended = datetime.now(UTC)
         manifest = Manifest(account=self.account, begun_at=begun, ended_at=ended, tables=found)
         return manifest, files.write_manifest(folder, manifest)
+
+    async def _expect_whole(self) -> None:
+        if await self._mark() is not None:
+            raise Conflict(
+                f"A restore into {self.account} was cut off, or is under way: the account holds a part of a backup."
+                " Give the restore again until it ends, then export."
+            )
 
     async def _export_table(self, folder: Path, table: str) -> TableFile:
         with TableWriter(folder, table) as writer:

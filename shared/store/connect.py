@@ -10,13 +10,19 @@ from typing import Any, Self
 
 import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError, ServiceRequestError, ServiceRequestTimeoutError, ServiceResponseError
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    ServiceRequestError,
+    ServiceRequestTimeoutError,
+    ServiceResponseError,
+)
 from azure.core.pipeline.transport import AioHttpTransport, AsyncHttpResponse, AsyncHttpTransport, HttpRequest
 from azure.data.tables.aio import TableServiceClient
 from azure.keyvault.secrets.aio import SecretClient
 from azure.storage.queue.aio import QueueServiceClient
 
-from shared.errors import Unavailable
+from shared.errors import InvalidInput, Unavailable
 from shared.settings import Settings, StorageSettings
 from shared.store.queues import Queues
 from shared.store.tables import Tables
@@ -112,6 +118,7 @@ def open_tables(
     """The tables of the storage account of the settings, as the SDK has them. `twice`: see StoreTransport.
 
     A row that is inserted twice would be told as a conflict; one that is inserted or replaced twice is there once.
+    Raises InvalidInput for what is no connection string.
     """
     options: dict[str, Any] = {
         "transport": StoreTransport(transport, "Table Storage", twice=twice),
@@ -119,18 +126,26 @@ def open_tables(
         "retry_backoff_factor": 0.5,
     }
     if settings.storage_connection:
-        return TableServiceClient.from_connection_string(settings.storage_connection, **options)
+        try:
+            return TableServiceClient.from_connection_string(settings.storage_connection, **options)
+        except ValueError as error:
+            raise InvalidInput(f"AzureWebJobsStorage is no connection string of an account: {error}") from error
     url = f"https://{settings.storage_account}.table.{settings.storage_suffix}"
     return TableServiceClient(url, credential=credential, **options)
 
 
 @contextlib.contextmanager
-def failures_told() -> Iterator[None]:
+def failures_told(settings: StorageSettings) -> Iterator[None]:
     """For tools without anyone to answer: what the storage account or the sign-in refuses is raised as Unavailable."""
     try:
         yield
     except AzureError as error:
         first = str(error.message).splitlines()[0]
-        raise Unavailable(
-            f"The storage account refuses: {first} Whoever is signed in needs Storage Table Data Contributor on it."
-        ) from error
+        if settings.storage_connection:
+            told = f"The storage account refuses: {first} Look at the connection string in AzureWebJobsStorage."
+        elif isinstance(error, ClientAuthenticationError) and error.response is None:
+            told = f"Nobody is signed in: {first} Run az login, or set MANAGED_IDENTITY_CLIENT_ID."
+        else:
+            needed = "Whoever is signed in needs Storage Table Data Contributor on it."
+            told = f"The storage account refuses: {first} {needed}"
+        raise Unavailable(told) from error

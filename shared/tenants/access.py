@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from shared.app import App
@@ -80,7 +81,12 @@ def choose(seen: Seen) -> dict[str, Reached]:
 
 
 def merge(
-    tenant: Tenant, known: Iterable[Subscription], reached: Mapping[str, Reached], gone: frozenset[str], why_not: str
+    tenant: Tenant,
+    known: Iterable[Subscription],
+    reached: Mapping[str, Reached],
+    gone: frozenset[str],
+    why_not: str,
+    now: datetime,
 ) -> list[Subscription]:
     """The rows that change: new ones, ones reached otherwise than before, ones that no way reaches. Pure.
 
@@ -106,9 +112,18 @@ def merge(
     for subscription_id, old in rows.items():
         reason = "It was deleted or moved to another tenant." if subscription_id in gone else why_not
         new = old.changed(access="none", access_reason=reason, gone=subscription_id in gone)
+        new = new.changed(failing_since=_failing_since(new, now))
         if new != old:
             changed.append(new)
     return changed
+
+
+def _failing_since(row: Subscription, now: datetime) -> datetime | None:
+    """Since when it is not read. What no way reaches is not polled, so no poll would say that it fails."""
+    read = row.last_refreshed_at
+    if row.access != "none" or row.gone or read is None:
+        return row.failing_since
+    return row.failing_since if row.failing_since is not None and row.failing_since > read else now
 
 
 async def discover(app: App, connection: Connection, tenant: Tenant) -> list[Subscription]:
@@ -123,28 +138,34 @@ async def discover(app: App, connection: Connection, tenant: Tenant) -> list[Sub
     missing = [row for row in known if row.id not in reached and not row.gone]
     gone = frozenset([row.id for row in missing if await _is_gone(app, tenant, row)])
     gone |= {row.id for row in known if row.gone and row.id not in reached}
-    changed = merge(tenant, known, reached, gone, seen.refused or NO_ROLE)
+    now = app.clock.now()
+    changed = merge(tenant, known, reached, gone, seen.refused or NO_ROLE, now)
     for row in missing:
         if row.id in gone:
             # Before the row: a crash in between only closes twice.
             await app.queues.send(CloseAlerts(subscription_id=row.id, reason="subscriptionGone"))
-    await _store(app, changed)
+    await _store(app, changed, now)
     return await subscriptions(app, tenant.id) if changed else known
 
 
-async def _store(app: App, changed: list[Subscription]) -> None:
+async def _store(app: App, changed: list[Subscription], now: datetime) -> None:
     fresh = [row for row in changed if row.etag is None]
     for begin in range(0, len(fresh), WRITES):
         await app.tables.transact(put(SUBSCRIPTIONS, row) for row in fresh[begin : begin + WRITES])
     for row in changed:
         if row.etag is not None:
-            await app.tables.update(SUBSCRIPTIONS, "subscription", row.id, _only_ours(row))
+            await app.tables.update(SUBSCRIPTIONS, "subscription", row.id, _only_ours(row, now))
 
 
-def _only_ours(row: Subscription) -> Callable[[Subscription], Subscription]:
+def _only_ours(row: Subscription, now: datetime) -> Callable[[Subscription], Subscription]:
     """Replaces what belongs to this module: polls write to these rows too."""
     values = row.model_dump(include=OURS)
-    return lambda current: current.changed(**values)
+
+    def replaced(current: Subscription) -> Subscription:
+        new = current.changed(**values)
+        return new.changed(failing_since=_failing_since(new, now))
+
+    return replaced
 
 
 async def look(app: App, connection: Connection, tenant: Tenant) -> Seen:

@@ -8,7 +8,7 @@ from shared.connections import SYNC_ROLE_NAMES, Check, lacking_roles
 from shared.errors import AccessDenied, MicrosoftError, NeedsConsent
 from shared.microsoft.graph import AccessAssignment, Graph, Relationship
 from shared.tenants.access import NO_ROLE, choose, look
-from shared.tenants.records import Tenant, consent_url, graph_of, partner_graph
+from shared.tenants.records import Tenant, consent_url, graph_of, partner_graph, subscriptions
 
 LIVE = frozenset({"active", "expiring"})
 """States in which a GDAP relationship gives its roles.
@@ -187,4 +187,9 @@ async def _azure(app: App, tenant: Tenant) -> Check:
         detail = f"No Azure subscription of {tenant.display_name} is visible. {seen.refused or ''}".strip()
         return Check(id="azure", title=title, outcome="warning", detail=detail, fix=NO_ROLE)
     said = ", ".join(f"{way.subscription.name} ({way.access})" for way in reached.values())
+    known = await subscriptions(app, tenant.id)
+    lost = ", ".join(row.name for row in known if not row.gone and row.id not in reached)
+    if lost:
+        detail = f"Not visible any more: {lost}. Visible: {said}."
+        return Check(id="azure", title=title, outcome="warning", detail=detail, fix=NO_ROLE)
     return _passed("azure", title, f"{said}.")

@@ -140,7 +140,7 @@ async def test_revoked_consent_shows_and_a_new_sign_in_mends_it(
     revoked = await shown(fresh_alice, active)
     assert revoked["status"] == "needsConsent"
     assert revoked["needsConsentSince"]
-    assert "Generate Token" in revoked["needsConsentReason"]
+    assert "Sign in to the connection again." in revoked["needsConsentReason"]
     assert (await fresh_alice.post(f"/connections/{active}/complete")).status_code == 409
     await sign_in(fresh_alice, active)
     mended = await shown(fresh_alice, active)

@@ -204,6 +204,11 @@ async def test_a_deleted_subscription_is_shown_as_gone_and_one_without_role_says
     assert found["Contoso Development"]["access"] == "none"
     assert "Lighthouse" in found["Contoso Development"]["accessReason"]
     assert (await tenants(alice))["Contoso"]["subscriptionCount"] == 2
+    diagnosis = (await alice.get(f"/tenants/{contoso}/diagnosis")).json()
+    [azure] = [row for row in diagnosis["checks"] if row["id"] == "azure"]
+    assert azure["outcome"] == "warning"
+    assert "Not visible any more: Contoso Development. Visible: " in azure["detail"]
+    assert "Production" not in azure["detail"]
 
 
 async def test_unsync_removes_the_application_its_roles_and_shows_the_tenant_deactivated(

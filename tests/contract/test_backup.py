@@ -18,18 +18,18 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from azure.core.exceptions import AzureError
+from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 from azure.data.tables import EdmType, EntityProperty
 from azure.data.tables.aio import TableClient, TableServiceClient
 
 from shared import backup as command
-from shared.errors import Conflict, InvalidInput
+from shared.errors import Conflict, InvalidInput, Unavailable
 from shared.microsoft.identity import hosting_credential
 from shared.microsoft.transport import open_azure
 from shared.settings import StorageSettings
 from shared.store import backup, backup_files
 from shared.store.backup import Backup
-from shared.store.connect import open_tables
+from shared.store.connect import failures_told, open_tables
 
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 ODD = "Ä'ö %20 日本 &=+,;@ 🙂"
@@ -249,7 +249,7 @@ async def test_a_restore_that_is_killed_again_and_again_goes_on_where_it_was(
     assert again.tables == backup.check(kept)[0].tables
 
 
-async def test_a_restore_of_another_backup_does_not_go_on_with_one_that_was_cut_off(
+async def test_what_a_restore_left_half_done_is_neither_exported_nor_mixed_with_another_backup(
     service: TableServiceClient, kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = tmp_path / "other"
@@ -260,6 +260,10 @@ async def test_a_restore_of_another_backup_does_not_go_on_with_one_that_was_cut_
             await Backup(service, print).restore(kept)
     with pytest.raises(Conflict, match="another backup"):
         await Backup(service, print).restore(other)
+    half = tmp_path / "half"
+    with pytest.raises(Conflict, match="holds a part of a backup"):
+        await Backup(service, print).export(half)
+    assert not half.exists()
     await Backup(service, print).restore(other, replace=True)
     assert not any((await content(service)).values())
 
@@ -345,8 +349,31 @@ async def test_what_the_account_refuses_is_told_in_a_line(
 ) -> None:
     monkeypatch.setenv("AzureWebJobsStorage", re.sub("AccountKey=....", "AccountKey=AAAA", quiet_storage))
     monkeypatch.setattr(sys, "argv", ["backup", "export", str(tmp_path / "kept")])
-    with pytest.raises(SystemExit, match=r"The storage account refuses: .*Storage Table Data Contributor"):
+    with pytest.raises(SystemExit, match=r"The storage account refuses: .*connection string in AzureWebJobsStorage"):
         await asyncio.to_thread(command.main)
+    monkeypatch.setenv("AzureWebJobsStorage", "AccountName=x")
+    with pytest.raises(SystemExit, match=r"AzureWebJobsStorage is no connection string.*: .*missing"):
+        await asyncio.to_thread(command.main)
+
+
+def test_without_a_sign_in_it_is_said_how_to_sign_in() -> None:
+    by_name = StorageSettings(AzureWebJobsStorage="", AzureWebJobsStorage__accountName="x")
+    with pytest.raises(Unavailable, match=r"Nobody is signed in: No CLI\. Run az login"), failures_told(by_name):
+        raise ClientAuthenticationError("No CLI.\nNo identity.")
+    with pytest.raises(Unavailable, match=r"refuses: Forbidden\. .*Storage Table Data"), failures_told(by_name):
+        raise HttpResponseError("Forbidden.")
+
+
+@pytest.mark.parametrize("name", ["file", "file/below"])
+async def test_a_folder_that_can_be_none_is_told_in_a_line(
+    quiet_storage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AzureWebJobsStorage", quiet_storage)
+    for verb in ("export", "check"):
+        monkeypatch.setattr(sys, "argv", ["backup", verb, str(tmp_path / name)])
+        with pytest.raises(SystemExit, match=r"^(Not a directory|File exists): .*file"):
+            await asyncio.to_thread(command.main)
 
 
 async def test_a_setting_that_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

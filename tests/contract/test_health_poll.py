@@ -21,7 +21,7 @@ from sandbox.server import Sandbox
 from sandbox.world import Fault, Resource
 from sandbox.world import Subscription as CloudSubscription
 from shared import app as composition
-from shared import connections, devices, health, jobs, retention, sites
+from shared import connections, devices, health, jobs, retention, sites, tenants
 from shared import settings as settings_module
 from shared.access import ADMIN, DEVICES_READ, Principal
 from shared.app import App
@@ -531,6 +531,26 @@ async def test_a_refused_subscription_keeps_its_devices_and_says_why(contoso: Cl
     assert (failing["code"], failing["tenantName"]) == (code, "Contoso")
     assert failing["ageSeconds"] is not None
     assert failing["ageSeconds"] >= 0
+    await contoso.poll()
+    assert (await contoso.row()).failing_since is None
+
+
+async def test_a_subscription_that_a_refresh_finds_without_access_fails_until_it_is_read_again(
+    contoso: Clients,
+) -> None:
+    await contoso.poll()
+    connection = await connections.get(contoso.app, "c1")
+    tenant = await tenants.get(contoso.app, (await contoso.row()).tenant_id)
+    roles = list(contoso.cloud.role_assignments)
+    contoso.cloud.role_assignments.clear()
+    await tenants.discover(contoso.app, connection, tenant)
+    since = (await contoso.row()).failing_since
+    [failing] = (await devices.summary(contoso.app, ALICE, devices.Filter()))["failing"]
+    assert (failing["code"], failing["since"]) == ("noAzureAccess", since)
+    assert since is not None
+    contoso.cloud.role_assignments.extend(roles)
+    await tenants.discover(contoso.app, connection, tenant)
+    assert (await devices.summary(contoso.app, ALICE, devices.Filter()))["failing"] == []
     await contoso.poll()
     assert (await contoso.row()).failing_since is None
 

@@ -222,7 +222,7 @@ async def test_without_a_refresh_token_that_microsoft_knows_a_person_must_sign_i
         await app.vault.set(refresh_secret_name(CONNECTION), stored)
     with pytest.raises(NeedsConsent) as caught:
         await app.identity.token(CONNECTION, world.partner.id, GRAPH)
-    assert "Generate Token" in caught.value.fix
+    assert "Sign in to the connection" in caught.value.fix
 
 
 async def test_a_token_is_asked_for_once_however_many_want_it(

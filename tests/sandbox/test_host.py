@@ -19,7 +19,9 @@ from azure.core.exceptions import ResourceExistsError
 from azure.storage.queue import TextBase64EncodePolicy
 from azure.storage.queue.aio import QueueClient, QueueServiceClient
 
+from sandbox.environment import write_local_settings
 from sandbox.host import Host
+from sandbox.host import __main__ as command
 from sandbox.host.http import pattern
 from sandbox.host.index import HostJson, IndexingError, functions_of, span
 from sandbox.host.timers import next_time
@@ -282,6 +284,22 @@ async def test_reset_empties_tables_and_queues(azurite: str, queue: QueueClient,
         async with httpx.AsyncClient() as client:
             assert (await client.post(f"{small.url}/_host/reset")).status_code == 200
         assert (await other.get_queue_properties()).approximate_message_count == 0
+
+
+def test_settings_of_the_sandbox_are_taken_whole_from_the_file_and_give_way_to_those_of_the_environment(
+    tmp_path: Path,
+) -> None:
+    assert command.local_port(command.local_settings(tmp_path)) == 7071
+    written = {"SANDBOX_CONTROL_URL": "http://localhost:18400/_sandbox", "SSL_CERT_FILE": "sandbox.pem", "ARM_URL": "a"}
+    write_local_settings(tmp_path / "local.settings.json", written, 18420)
+    local = command.local_settings(tmp_path)
+    assert command.local_port(local) == 18420
+    shell = {"SSL_CERT_FILE": "company.pem", "ARM_URL": "mine", "FUNCTIONS_WORKER_RUNTIME": "python"}
+    missing = command.missing_settings(local, shell)
+    assert missing == {"SANDBOX_CONTROL_URL": written["SANDBOX_CONTROL_URL"], "SSL_CERT_FILE": "sandbox.pem"}
+    # Started anew with them, and by `make demo`, which gives settings of its own.
+    assert command.missing_settings(local, shell | missing) == {}
+    assert command.missing_settings(local, shell | {"SANDBOX_CONTROL_URL": "http://localhost:8400/_sandbox"}) == {}
 
 
 @pytest.mark.parametrize(

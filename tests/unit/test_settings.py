@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -53,6 +54,14 @@ def test_a_missing_setting_is_named() -> None:
     without = {name: value for name, value in NEEDED.items() if name != "key_vault_url"}
     with pytest.raises(ValidationError, match="key_vault_url"):
         Settings(**without)
+
+
+def test_a_place_for_telemetry_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    for place in (tmp_path / "no" / "such.jsonl", tmp_path):
+        with pytest.raises(ValidationError, match="TELEMETRY must be console, or a file"):
+            Settings(**NEEDED, telemetry=str(place))
+    for good in ("", "console", str(tmp_path / "new.jsonl")):
+        assert Settings(**NEEDED, telemetry=good).telemetry == good
 
 
 def test_an_unknown_cloud_is_refused() -> None:

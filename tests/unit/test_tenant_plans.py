@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -105,20 +105,45 @@ def test_ways_to_a_subscription_are_taken_in_their_order() -> None:
 
 def test_a_subscription_that_no_way_reaches_stays_with_the_reason() -> None:
     old = Subscription(id="s", tenant_id="t", connection_id="c", name="S", access="application", device_count=7)
-    [row] = merge(tenant("t"), [old], {}, frozenset(), "refused")
+    [row] = merge(tenant("t"), [old], {}, frozenset(), "refused", NOW)
     assert (row.access, row.access_reason, row.gone, row.device_count) == ("none", "refused", False, 7)
-    [row] = merge(tenant("t"), [old], {}, frozenset({"s"}), "refused")
+    [row] = merge(tenant("t"), [old], {}, frozenset({"s"}), "refused", NOW)
     assert row.gone
+
+
+@pytest.mark.parametrize(
+    "refreshed, failing, gone, since",
+    [
+        (2, None, False, NOW),
+        (2, 1, False, NOW - timedelta(hours=1)),
+        # Its run states alone were not told: health was read after that.
+        (1, 2, False, NOW),
+        (None, None, False, None),
+        (None, 3, False, NOW - timedelta(hours=3)),
+        (2, None, True, None),
+    ],
+)
+def test_what_was_read_and_is_reached_no_more_fails_from_then_on(
+    refreshed: int | None, failing: int | None, gone: bool, since: datetime | None
+) -> None:
+    was = {
+        name: None if hours is None else NOW - timedelta(hours=hours)
+        for name, hours in (("last_refreshed_at", refreshed), ("failing_since", failing))
+    }
+    old = Subscription(id="s", tenant_id="t", connection_id="c", name="S", access="application").changed(**was)
+    [row] = merge(tenant("t"), [old], {}, frozenset({"s"} if gone else ()), "refused", NOW)
+    assert row.failing_since == since
+    assert merge(tenant("t"), [row], {}, frozenset({"s"} if gone else ()), "refused", NOW + timedelta(hours=1)) == []
 
 
 @given(st.sets(st.sampled_from("abcdef")), st.sets(st.sampled_from("abcdef")))
 def test_a_second_look_at_the_same_changes_nothing(before: set[str], now: set[str]) -> None:
     known = [Subscription(id=name, tenant_id="x", connection_id="c", name=name) for name in before]
     reached = {name: Reached(listed(name)[name], "application") for name in now}
-    changed = {row.id: row for row in merge(tenant("t"), known, reached, frozenset(), "no")}
+    changed = {row.id: row for row in merge(tenant("t"), known, reached, frozenset(), "no", NOW)}
     rows = {row.id: row for row in known} | changed
     assert set(rows) == before | now
-    assert merge(tenant("t"), rows.values(), reached, frozenset(), "no") == []
+    assert merge(tenant("t"), rows.values(), reached, frozenset(), "no", NOW) == []
 
 
 def failed(relationships: list[Relationship], assigned: list[AccessAssignment], group: str | None = "g") -> list[str]:

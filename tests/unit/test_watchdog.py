@@ -117,8 +117,11 @@ def test_a_connection_whose_sign_in_is_gone_is_one_problem_for_all_its_tenants()
 
 def test_a_subscription_without_any_role_ever_is_shown_and_not_told() -> None:
     assert found(place(access="none", failing_since=None)) == []
-    [problem] = found(place(access="none", failing_since=ago(200), last_error=REFUSED))
-    assert problem.condition == "tenantFailing"
+    lost = place(access="none", failing_since=ago(200))
+    [problem] = found(lost)
+    assert (problem.condition, problem.since) == ("tenantFailing", ago(200))
+    assert lost.failure is not None
+    assert lost.failure["since"] == ago(200)
 
 
 @pytest.mark.parametrize(
