@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import re
 from datetime import timedelta
 
-from playwright.async_api import FilePayload, Page, expect
+from playwright.async_api import FilePayload, Page, Route, expect
 
 from tests.estate import Estate
 from tests.portal.driver import Portal, axe
@@ -189,3 +190,50 @@ async def test_a_file_of_sites_is_shown_before_it_is_sent(portal: Portal, standi
     await send.click()
     await expect(dialog.get_by_text("1 created")).to_be_visible()
     await expect(dialog.get_by_text("1 failed")).to_be_visible()
+
+
+async def test_rows_of_the_filters_before_cannot_be_selected_while_the_answer_is_on_its_way(
+    portal: Portal, standing: Estate
+) -> None:
+    page = await portal.open("/devices")
+    await expect(page.get_by_text(f"of {await count_of(standing, '')}")).to_be_visible()
+    answered = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await answered.wait()
+        await route.continue_()
+
+    await page.route(re.compile(r"/api/devices\?.*status=unavailable"), late)
+    await choose(page, "Status", "Unavailable")
+    every = page.get_by_role("columnheader").get_by_role("checkbox")
+    await every.click()
+    await expect(page.get_by_role("progressbar")).to_be_visible()
+    await expect(page.get_by_text("selected", exact=False)).to_have_count(0)
+    await expect(every).not_to_be_checked()
+    answered.set()
+    await expect(page.get_by_role("progressbar")).to_have_count(0)
+    await expect(page.get_by_text("selected", exact=False)).to_have_count(0)
+
+
+async def test_what_a_cell_holds_is_pressed_by_the_keyboard(portal: Portal, standing: Estate) -> None:
+    page = await portal.open("/devices")
+    await expect(page.get_by_text(f"of {await count_of(standing, '')}")).to_be_visible()
+    first = page.locator("[role=gridcell][col-id=name]").first
+    name = await first.inner_text()
+    await page.locator("[role=gridcell][col-id=actions]").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("menuitem", name="Open in the Azure portal")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name=name, level=1)).to_be_visible()
+
+
+async def test_a_time_zone_is_found_by_typing_its_city(portal: Portal, standing: Estate) -> None:
+    page = await portal.open("/schedules/new")
+    zone = page.get_by_role("combobox", name="Time zone")
+    for city, name in (("berlin", "Europe/Berlin"), ("new york", "America/New_York")):
+        await zone.press("Control+A")
+        await zone.press_sequentially(city)
+        await page.get_by_role("option", name=name).click()
+        await expect(zone).to_have_value(name)

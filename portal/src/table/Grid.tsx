@@ -127,6 +127,14 @@ export default function Grid<Row>(props: GridProps<Row>) {
         });
         props.onSelect(chosen, onPage);
       }}
+      onCellKeyDown={({ event }) => {
+        // A cell takes the focus, not what is in it: Enter presses that.
+        const cell = event?.target;
+        if (!(event instanceof KeyboardEvent) || event.key !== "Enter" || !(cell instanceof HTMLElement)) return;
+        if (cell.getAttribute("role") !== "gridcell") return;
+        event.preventDefault();
+        cell.querySelector<HTMLElement>("a[href], button")?.click();
+      }}
       onColumnMoved={({ finished, source, api }) => {
         if (finished && source === "uiColumnMoved") onLayout(layoutOf(api.getColumnState()));
       }}

@@ -1,7 +1,7 @@
 /** The one table of the portal: filters, order, pages, selection and actions over a list of the API. */
 import { Button, makeStyles, ProgressBar, tokens } from "@fluentui/react-components";
 import { ArrowClockwiseRegular, ArrowDownloadRegular, TextDensityRegular } from "@fluentui/react-icons";
-import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Empty } from "../ui/Empty";
 import { Failure } from "../ui/Failure";
 import { Loading } from "../ui/Loading";
@@ -103,10 +103,14 @@ export function Table<P extends ListPath>(props: TableProps<P>) {
     [rowActions, name],
   );
   const rows = page.data?.value ?? NO_ROWS;
+  // Until the answer comes, the rows of the filters before are shown: those are not to be selected.
+  const listed = useRef(sought);
+  if (!page.isPlaceholderData) listed.current = sought;
   const total = page.data?.count;
   const onSelect = useCallback(
     (chosen: ReadonlyMap<string, RowOf<P>>, onPage: readonly string[]) =>
       setPicked(({ of, selection }) => {
+        if (listed.current !== sought) return { of: sought, selection: { kind: "rows", rows: new Map() } };
         const before = of === sought && selection.kind === "rows" ? [...selection.rows] : [];
         const kept = before.filter(([id]) => !onPage.includes(id));
         return { of: sought, selection: { kind: "rows", rows: new Map([...kept, ...chosen]) } };

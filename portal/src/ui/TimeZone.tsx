@@ -18,7 +18,9 @@ export function TimeZone(props: { value: string; choose: (zone: string) => void;
         onChange={(event) => setText(event.target.value)}
         onBlur={() => setText(undefined)}
         onOptionSelect={(_, data) => {
-          if (data.optionValue) props.choose(data.optionValue);
+          // Typing takes the choice back, which comes here without an option: what is typed stays.
+          if (!data.optionValue) return;
+          props.choose(data.optionValue);
           setText(undefined);
         }}
       >
