@@ -12,8 +12,8 @@ import {
 } from "@fluentui/react-icons";
 
 const useStyles = makeStyles({
-  root: { display: "inline-flex", alignItems: "center", gap: tokens.spacingHorizontalXS, whiteSpace: "nowrap" },
-  icon: { fontSize: "16px", flexShrink: 0 },
+  root: { display: "inline-flex", alignItems: "baseline", gap: tokens.spacingHorizontalXS, whiteSpace: "nowrap" },
+  icon: { fontSize: "16px", flexShrink: 0, alignSelf: "center" },
   good: { color: tokens.colorStatusSuccessForeground1 },
   bad: { color: tokens.colorStatusDangerForeground1 },
   doubtful: { color: tokens.colorStatusWarningForeground1 },
