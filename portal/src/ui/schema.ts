@@ -69,3 +69,18 @@ export function fieldsOf(schema: Schema, root: Schema): readonly (readonly [stri
 export function emptied(schema: Schema): null | undefined {
   return schema.nullable ? null : undefined;
 }
+
+/** Names of the required fields that are empty, in the order of the form; `needed` are required secrets. */
+export function missingOf(schema: Schema, values: Values, needed: readonly string[], root = schema): string[] {
+  return fieldsOf(schema, root).flatMap(([name, field]) => {
+    const value = values[name];
+    const label = labelOf(name, field);
+    const required = isSecret(field) ? needed.includes(name) : (schema.required?.includes(name) ?? false);
+    if (required && String(value ?? "").trim() === "") return [label];
+    const item = resolved(field.items ?? {}, root);
+    if (item.type !== "object" || !Array.isArray(value)) return [];
+    return (value as Values[]).flatMap((row, at) =>
+      missingOf(item, row, [], root).map((one) => `${one} (${label.toLowerCase()} ${at + 1})`),
+    );
+  });
+}

@@ -19,6 +19,7 @@ const useStyles = makeStyles({
 });
 const MOST_DEVICES = 200;
 const HOUR = 3_600_000;
+const LONGEST = 31 * 24 * HOUR;
 
 interface Draft {
   by: "sites" | "devices";
@@ -38,13 +39,14 @@ export function NewWindowDialog({ close }: { close: () => void }) {
   const [error, setError] = useState<ReturnType<typeof asApiError>>();
   const change = (part: Partial<Draft>) => setDraft({ ...draft, ...part });
   const about = (field: string) => problem(error?.about(field));
-  const lasting = new Date(draft.endAt).getTime() - new Date(draft.startAt).getTime();
+  const lasting = lastingOf(draft);
+  const wrongEnd = wrongEndOf(draft);
   return (
     <Ask
       title="New maintenance window"
       verb="Make the window"
       done="The maintenance window is made"
-      wanting={wanting(draft)}
+      wanting={wanting(draft) ?? wrongEnd}
       close={close}
       run={async ({ key }) => {
         setError(undefined);
@@ -102,7 +104,7 @@ export function NewWindowDialog({ close }: { close: () => void }) {
           label="End"
           required
           hint={lasting > 0 ? `It lasts ${length(lasting)}; 31 days at most.` : "31 days after the start at most."}
-          {...about("endAt")}
+          {...(wrongEnd ? problem(wrongEnd) : about("endAt"))}
         >
           <Input type="datetime-local" value={draft.endAt} onChange={(_, data) => change({ endAt: data.value })} />
         </Field>
@@ -143,6 +145,18 @@ function blank(): Draft {
 function local(moment: number): string {
   const at = new Date(moment);
   return new Date(moment - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+}
+
+/** Milliseconds from start to end; NaN while one of them is not given. */
+function lastingOf({ startAt, endAt }: Draft): number {
+  return new Date(endAt).getTime() - new Date(startAt).getTime();
+}
+
+/** What is wrong with the end, said at its field. */
+function wrongEndOf(draft: Draft): string | undefined {
+  const lasting = lastingOf(draft);
+  if (lasting <= 0) return "The end must be after the start.";
+  return lasting > LONGEST ? "A window lasts at most 31 days." : undefined;
 }
 
 function wanting(draft: Draft): string | undefined {

@@ -15,9 +15,10 @@ import { Unsaved } from "../../ui/Unsaved";
 import { NO_REASON } from "../../ui/Why";
 import { changesOf } from "./changes";
 import { POLICY_KEY, type Read, type Rules, rulesOf, usePolicy } from "./data";
+import { wrongNumbers } from "./limits";
 import { Overrides } from "./Overrides";
 import { Described, NumberRow, RuleField, Value } from "./RuleField";
-import { SECTIONS, WATCHDOG, WATCHDOG_RULES } from "./rules";
+import { SECTIONS, WATCHDOG, WATCHDOG_NUMBERS, WATCHDOG_RULES } from "./rules";
 import { SaveBar } from "./SaveBar";
 import { SaveDialog } from "./SaveDialog";
 import { minutes, sentences } from "./words";
@@ -60,7 +61,8 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
   const changes = changesOf(before, rules, siteName);
   const mayChange = can("Alerts.Manage");
   const everywhere = mayChange && me.sites === null;
-  const about = (path: string) => error?.about(path);
+  const wrong = wrongNumbers(rules);
+  const about = (path: string) => wrong.find((one) => one.path === path)?.said ?? error?.about(path);
   const change = (part: Rules) => setChanged((now) => ({ ...now, ...part }));
   const reset = () => {
     setChanged({});
@@ -120,6 +122,7 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
               label={label}
               effect={effect}
               unit="minutes"
+              limits={WATCHDOG_NUMBERS[name]}
               value={value}
               set={(next) => change({ watchdog: { ...rules.watchdog, [name]: next } })}
               said={about(`watchdog.${name}`)}
@@ -144,7 +147,14 @@ function Policy({ read, again }: { read: Read; again: () => Promise<void> }) {
         />
       </Section>
       {mayChange && (
-        <SaveBar count={changes.length} error={error} review={() => setAsked(true)} reset={reset} again={renew} />
+        <SaveBar
+          count={changes.length}
+          wrong={wrong}
+          error={error}
+          review={() => setAsked(true)}
+          reset={reset}
+          again={renew}
+        />
       )}
       {asked && (
         <SaveDialog

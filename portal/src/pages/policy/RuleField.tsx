@@ -5,7 +5,7 @@ import { problem } from "../../ui/problem";
 import { CONDITIONS } from "../alerts/words";
 import type { Override } from "./data";
 import { HoursFields } from "./HoursFields";
-import { fullLabel, isNumber, isSwitch, NUMBERS, RULES, type RuleName } from "./rules";
+import { fullLabel, isNumber, isSwitch, type Limits, NUMBERS, RULES, type RuleName } from "./rules";
 import { SeverityFields } from "./SeverityFields";
 import { OPENINGS, ruleInWords } from "./words";
 
@@ -53,6 +53,7 @@ export function RuleField(props: RuleProps & { name: RuleName; alone?: boolean }
         label={label}
         effect={effect}
         unit={NUMBERS[name].unit}
+        limits={NUMBERS[name]}
         value={rules[name]}
         set={(value) => change({ [name]: value })}
         said={about(name)}
@@ -120,11 +121,12 @@ function OpenOn(props: {
   );
 }
 
-/** A number with its unit. What is no number is sent as it is: the API says what it wants. */
+/** A number with its unit. What is no number is kept as it is, and said to be wrong. */
 export function NumberRow(props: {
   label: string;
   effect: string;
   unit: string;
+  limits: Limits;
   value: number | undefined;
   set: (value: number) => void;
   said: string | undefined;
@@ -137,6 +139,8 @@ export function NumberRow(props: {
       <Field label={props.label} {...problem(props.said)}>
         <Input
           type="number"
+          min={props.limits.min}
+          max={props.limits.max}
           className={styles.number}
           value={value === undefined || Number.isNaN(value) ? "" : String(value)}
           contentAfter={<Text>{props.unit}</Text>}

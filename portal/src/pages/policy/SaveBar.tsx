@@ -11,6 +11,7 @@ import {
 } from "@fluentui/react-components";
 import type { ApiError } from "../../api/errors";
 import { Failure } from "../../ui/Failure";
+import type { Wrong } from "./limits";
 
 const useStyles = makeStyles({
   bar: {
@@ -28,6 +29,8 @@ const useStyles = makeStyles({
 
 export function SaveBar(props: {
   count: number;
+  /** What must be mended first. */
+  wrong: readonly Wrong[];
   error: ApiError | undefined;
   review: () => void;
   reset: () => void;
@@ -35,7 +38,7 @@ export function SaveBar(props: {
   again: () => Promise<void>;
 }) {
   const styles = useStyles();
-  const { count, error } = props;
+  const { count, wrong, error } = props;
   if (count === 0 && !error) return null;
   const stale = error?.status === 412;
   return (
@@ -56,11 +59,14 @@ export function SaveBar(props: {
       )}
       {error && !stale && <Failure error={error} />}
       <div className={styles.buttons}>
-        <Button appearance="primary" disabled={count === 0 || stale} onClick={props.review}>
+        <Button appearance="primary" disabled={count === 0 || stale || wrong.length > 0} onClick={props.review}>
           Review and save
         </Button>
         <Button onClick={props.reset}>Discard</Button>
         <Text aria-live="polite">{`${count} ${count === 1 ? "change is" : "changes are"} not saved`}</Text>
+        {wrong.length > 0 && (
+          <Text aria-live="polite">{`Mend first: ${wrong.map(({ label }) => label).join("; ")}.`}</Text>
+        )}
       </div>
     </div>
   );

@@ -22,16 +22,27 @@ interface Described {
   effect: string;
 }
 
-export const NUMBERS: Readonly<Record<NumberRule, { unit: "minutes" | "changes" | "devices"; zero?: string }>> = {
-  holdMinutes: { unit: "minutes", zero: "At once" },
-  unknownAfterMinutes: { unit: "minutes", zero: "Never" },
-  flapChanges: { unit: "changes", zero: "Never" },
-  flapWindowMinutes: { unit: "minutes" },
-  reopenMinutes: { unit: "minutes", zero: "Never" },
-  closeDelayMinutes: { unit: "minutes", zero: "At once" },
-  graceMinutes: { unit: "minutes" },
-  outageGroupSize: { unit: "devices", zero: "Never" },
-  outageWindowMinutes: { unit: "minutes" },
+/** The least and the most that the API takes. */
+export interface Limits {
+  min: number;
+  max: number;
+}
+
+interface Numeric extends Limits {
+  unit: "minutes" | "changes" | "devices";
+  zero?: string;
+}
+
+export const NUMBERS: Readonly<Record<NumberRule, Numeric>> = {
+  holdMinutes: { min: 0, max: 10080, unit: "minutes", zero: "At once" },
+  unknownAfterMinutes: { min: 0, max: 10080, unit: "minutes", zero: "Never" },
+  flapChanges: { min: 0, max: 60, unit: "changes", zero: "Never" },
+  flapWindowMinutes: { min: 1, max: 1440, unit: "minutes" },
+  reopenMinutes: { min: 0, max: 10080, unit: "minutes", zero: "Never" },
+  closeDelayMinutes: { min: 0, max: 10080, unit: "minutes", zero: "At once" },
+  graceMinutes: { min: 1, max: 10080, unit: "minutes" },
+  outageGroupSize: { min: 0, max: 1000, unit: "devices", zero: "Never" },
+  outageWindowMinutes: { min: 1, max: 1440, unit: "minutes" },
 };
 
 export const RULES: Readonly<Record<RuleName, Described>> = {
@@ -120,6 +131,12 @@ export const WATCHDOG: Readonly<Record<WatchdogRule, Described>> = {
     label: "A ticket sink takes nothing for",
     effect: "The other sinks are told. Longer: fewer tickets for a PSA that is away for a moment. 5 is the least.",
   },
+};
+
+export const WATCHDOG_NUMBERS: Readonly<Record<WatchdogRule, Limits>> = {
+  pollLateMinutes: { min: 20, max: 10080 },
+  tenantFailingMinutes: { min: 15, max: 10080 },
+  sinkFailingMinutes: { min: 5, max: 10080 },
 };
 
 export const SECTIONS: readonly { title: string; rules: readonly RuleName[] }[] = [

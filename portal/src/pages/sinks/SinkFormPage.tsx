@@ -10,6 +10,7 @@ import {
   Radio,
   RadioGroup,
   Subtitle2,
+  Text,
   tokens,
 } from "@fluentui/react-components";
 import { useQueryClient } from "@tanstack/react-query";
@@ -22,6 +23,7 @@ import { Failure } from "../../ui/Failure";
 import { Loading } from "../../ui/Loading";
 import { PageFrame } from "../../ui/PageFrame";
 import { SchemaForm } from "../../ui/SchemaForm";
+import { missingOf } from "../../ui/schema";
 import { useToasts } from "../../ui/toasts";
 import { LEAVING, Unsaved } from "../../ui/Unsaved";
 import { useOnce } from "../../ui/useOnce";
@@ -33,7 +35,7 @@ import { ToldOf } from "./ToldOf";
 const useStyles = makeStyles({
   form: { display: "grid", gap: tokens.spacingVerticalL, maxWidth: "44rem" },
   part: { display: "grid", gap: tokens.spacingVerticalL, alignContent: "start" },
-  buttons: { display: "flex", gap: tokens.spacingHorizontalS },
+  buttons: { display: "flex", flexWrap: "wrap", alignItems: "center", gap: tokens.spacingHorizontalS },
   secret: { fontFamily: tokens.fontFamilyMonospace, overflowWrap: "anywhere", userSelect: "all" },
 });
 
@@ -67,6 +69,7 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
   const [why, setWhy] = useState(NO_REASON);
   const [key, setKey] = useState(newKey);
   const kind = kinds.find((one) => one.kind === body.kind);
+  const wanting = kind && wantingOf(body, kind, sink !== undefined);
   const source = useSources(sink?.id, body.kind);
   const save = useOnce({
     mutationFn: async () => {
@@ -97,7 +100,7 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
-          if (!save.isPending && kind) save.mutate();
+          if (!save.isPending && kind && wanting === undefined) save.mutate();
         }}
       >
         {!sink && (
@@ -143,18 +146,29 @@ function SinkForm({ kinds, sink, etag }: { kinds: readonly Kind[]; sink: Sink | 
             <Why value={why} onChange={setWhy} />
             {save.error && <Failure error={save.error} />}
             <div className={styles.buttons}>
-              <Button appearance="primary" type="submit" disabled={save.isPending}>
+              <Button appearance="primary" type="submit" disabled={save.isPending || wanting !== undefined}>
                 {sink ? "Save" : "Add"}
               </Button>
               <Button onClick={() => void navigate(sink ? `/setup/sinks/${sink.id}` : "/setup/sinks", LEAVING)}>
                 Cancel
               </Button>
+              {wanting && <Text>{wanting}</Text>}
             </div>
           </>
         )}
       </form>
     </PageFrame>
   );
+}
+
+/** What must still be filled in. A secret that is stored is kept when its field is empty. */
+function wantingOf(body: SinkBody, kind: Kind, stored: boolean): string | undefined {
+  if (!body.name.trim()) return "Give it a name.";
+  const missing = missingOf(kind.settings, body.settings, stored ? [] : kind.needed);
+  if (missing.length > 0) return `Fill in: ${missing.join(", ")}.`;
+  if (body.siteIds?.length === 0) return "Choose at least one site.";
+  if (body.events?.length === 0) return "Choose at least one event.";
+  return undefined;
 }
 
 /** A secret that the API made because none was sent; it is in this one answer only. */
