@@ -4,7 +4,7 @@ import { AppLink } from "../../ui/AppLink";
 import { Time } from "../../ui/time";
 import { type Alert, SILENCES } from "./words";
 
-const useStyles = makeStyles({ root: { display: "grid", gap: tokens.spacingVerticalS } });
+const useStyles = makeStyles({ root: { display: "grid", gap: tokens.spacingVerticalS, overflowWrap: "anywhere" } });
 
 export function Notices({ alert }: { alert: Alert }) {
   const styles = useStyles();
