@@ -3,7 +3,7 @@ import { useSession } from "../../session";
 import { Ask } from "../../ui/Ask";
 import type { Operation } from "../../ui/OperationProgress";
 import { useWaits } from "./useWaits";
-import { askedBy, NOTHING_WAITS, nounOf } from "./words";
+import { askedBy, noCancel, nounOf } from "./words";
 
 export type Deed = "approve" | "reject" | "cancel";
 
@@ -32,7 +32,7 @@ export function Decide({ deed, operation, close }: { deed: Deed; operation: Oper
       verb={words.verb}
       done={`${words.done}: ${noun}`}
       why
-      wanting={waits === false ? NOTHING_WAITS : undefined}
+      wanting={deed === "cancel" ? noCancel(operation, true, waits) : undefined}
       close={close}
       run={({ why, key }) => {
         const call = {

@@ -125,7 +125,7 @@ export function waitsForApproval(operation: Operation): boolean {
   return operation.approval?.state === "pending" && !ended(operation.status);
 }
 
-export const NOTHING_WAITS = "Nothing waits to begin any more: what was sent to Azure goes on to its end.";
+const NOTHING_WAITS = "Nothing waits to begin any more: what was sent to Azure goes on to its end.";
 
 /** Why its rest cannot be canceled; undefined when it can. `waits`: whether one of its items does, if known. */
 export function noCancel(operation: Operation, mayAct: boolean, waits?: boolean): string | undefined {
