@@ -56,7 +56,7 @@ async def test_an_alert_lives_from_the_fault_to_the_recovery(portal: Portal, est
     await expect(page.get_by_text("Alice Anders looks after it")).to_contain_text("Looking at the host")
     await do(page, "Snooze", Reason="Known")
     snoozed = page.get_by_text("Nobody is told of it until then")
-    await expect(snoozed).to_contain_text("Snoozed by Alice Anders, until in 1 hour")
+    await expect(snoozed).to_contain_text("Snoozed by Alice Anders; ends in 1 hour")
     await do(page, "End snooze")
     await expect(snoozed).to_have_count(0)
     await do(page, "Redeliver")

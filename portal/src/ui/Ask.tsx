@@ -75,7 +75,8 @@ export function Ask(props: {
               {props.wanting && <div>{props.wanting}</div>}
             </DialogContent>
             <DialogActions>
-              <Button onClick={props.close}>Cancel</Button>
+              {/* Beside a deed that cancels, "Cancel" could mean either. */}
+              <Button onClick={props.close}>{props.verb.startsWith("Cancel") ? "Keep it" : "Cancel"}</Button>
               <Button appearance="primary" type="submit" disabled={deed.isPending || props.wanting !== undefined}>
                 {props.verb}
               </Button>

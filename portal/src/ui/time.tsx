@@ -68,8 +68,15 @@ export function useNow(): number {
   return useSyncExternalStore(subscribe, () => current);
 }
 
-/** A moment as the distance from now, in full on hover and for screen readers. `value` is RFC 3339. */
-export function Time({ value, none = "never" }: { value: string | null | undefined; none?: string }) {
+/** A moment as the distance from now, in full on hover and for screen readers. */
+export function Time(props: {
+  /** RFC 3339. */
+  value: string | null | undefined;
+  none?: string;
+  /** Said in place of "ago" once it has come. */
+  due?: string;
+}) {
+  const { value, none = "never", due } = props;
   const ticked = Math.max(useNow(), Date.now() - TICK);
   if (!value) return <span>{none}</span>;
   const moment = new Date(value);
@@ -77,7 +84,7 @@ export function Time({ value, none = "never" }: { value: string | null | undefin
   const now = Math.max(ticked, Math.min(moment.getTime(), Date.now()));
   return (
     <Tooltip content={absolute(moment)} relationship="description">
-      <time dateTime={value}>{relative(moment, now)}</time>
+      <time dateTime={value}>{due && moment.getTime() <= now ? due : relative(moment, now)}</time>
     </Tooltip>
   );
 }

@@ -94,7 +94,7 @@ function One({ delivery }: { delivery: Delivery }) {
       )}
       {state === "pending" && dueAt && (
         <Text className={styles.said}>
-          Next try <Time value={dueAt} />
+          Next try <Time value={dueAt} due="due now" />
         </Text>
       )}
     </>

@@ -4,7 +4,7 @@ import { AppLink } from "../../ui/AppLink";
 import { Time } from "../../ui/time";
 import { type Alert, SILENCES } from "./words";
 
-const useStyles = makeStyles({ root: { display: "grid", gap: tokens.spacingVerticalS } });
+const useStyles = makeStyles({ root: { display: "grid", gap: tokens.spacingVerticalS, overflowWrap: "anywhere" } });
 
 export function Notices({ alert }: { alert: Alert }) {
   const styles = useStyles();
@@ -25,7 +25,7 @@ export function Notices({ alert }: { alert: Alert }) {
       {present && snooze && (
         <MessageBar intent="info" layout="multiline">
           <MessageBarBody>
-            Snoozed by {snooze.by}, <Until snooze={snooze} />. Nobody is told of it until then.
+            Snoozed by {snooze.by}; ends <End snooze={snooze} />. Nobody is told of it until then.
           </MessageBarBody>
         </MessageBar>
       )}
@@ -58,14 +58,14 @@ export function Notices({ alert }: { alert: Alert }) {
   );
 }
 
-function Until({ snooze }: { snooze: NonNullable<Alert["snooze"]> }) {
+function End({ snooze }: { snooze: NonNullable<Alert["snooze"]> }) {
   if (snooze.until) {
     return (
       <>
-        until <Time value={snooze.until} />
-        {snooze.untilChange && " or until its status changes"}
+        <Time value={snooze.until} due="now" />
+        {snooze.untilChange && " or when its status changes"}
       </>
     );
   }
-  return snooze.untilChange ? "until its status changes" : "until it is over";
+  return snooze.untilChange ? "when its status changes" : "when it is over";
 }

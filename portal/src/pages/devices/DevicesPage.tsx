@@ -10,7 +10,7 @@ import { Table } from "../../table/Table";
 import { AppLink } from "../../ui/AppLink";
 import { PageFrame } from "../../ui/PageFrame";
 import { siteOptions } from "../../ui/sites";
-import { Health, healthName, PowerState } from "../../ui/status";
+import { Health, healthName, PowerState, sentence } from "../../ui/status";
 import { Time } from "../../ui/time";
 import { ActDialog, type Target } from "./ActDialog";
 import { mayOffer, offerName, VERB_ICONS, VERB_NAMES, VERBS, VERBS_DONE, type Verb } from "./actions";
@@ -228,6 +228,12 @@ function targetOf(selection: Selection<Device>, state: TableState, verb: Verb): 
   return { kind: "some", devices: able, others: chosen.filter((row) => !mayOffer(row, verb)) };
 }
 
+/** "a virtual machine", "an app service"; a word with u mostly sounds as "you". */
+function aType({ typeName }: Device): string {
+  const name = typeName.toLowerCase();
+  return `${/^[aeio]/.test(name) ? "an" : "a"} ${name}`;
+}
+
 function verbAction(verb: Verb, row: Device, mayAct: boolean, run: () => void): RowAction {
   const Icon = VERB_ICONS[verb];
   const disabled = !mayAct
@@ -235,7 +241,7 @@ function verbAction(verb: Verb, row: Device, mayAct: boolean, run: () => void): 
     : mayOffer(row, verb)
       ? undefined
       : row.actions.length === 0 && !row.uncertainActions
-        ? `A ${row.typeName.toLowerCase()} has no such action.`
-        : `Not for a ${row.typeName.toLowerCase()}${row.powerState ? ` that is ${row.powerState}` : ""}.`;
+        ? `${sentence(aType(row))} has no such action.`
+        : `Not for ${aType(row)}${row.powerState ? ` that is ${row.powerState}` : ""}.`;
   return { label: offerName({ action: verb, label: row.actionLabels?.[verb] }), icon: <Icon />, disabled, run };
 }

@@ -2,7 +2,8 @@
 import { useSession } from "../../session";
 import { Ask } from "../../ui/Ask";
 import type { Operation } from "../../ui/OperationProgress";
-import { askedBy, nounOf } from "./words";
+import { useWaits } from "./useWaits";
+import { askedBy, noCancel, nounOf } from "./words";
 
 export type Deed = "approve" | "reject" | "cancel";
 
@@ -14,6 +15,7 @@ const WORDS: Record<Deed, { title: string; verb: string; done: string }> = {
 
 export function Decide({ deed, operation, close }: { deed: Deed; operation: Operation; close: () => void }) {
   const { api } = useSession();
+  const waits = useWaits(operation, deed === "cancel");
   const words = WORDS[deed];
   const noun = nounOf(operation);
   const who = askedBy(operation) || "Somebody";
@@ -30,6 +32,7 @@ export function Decide({ deed, operation, close }: { deed: Deed; operation: Oper
       verb={words.verb}
       done={`${words.done}: ${noun}`}
       why
+      wanting={deed === "cancel" ? noCancel(operation, true, waits) : undefined}
       close={close}
       run={({ why, key }) => {
         const call = {

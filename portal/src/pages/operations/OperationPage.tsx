@@ -13,6 +13,7 @@ import { Approval } from "./Approval";
 import { Decide, type Deed } from "./Decide";
 import { Items } from "./Items";
 import { Outcome } from "./Outcome";
+import { useWaits } from "./useWaits";
 import { aboutName, askedBy, devicePath, kindName, noCancel, nounOf, OperationMark } from "./words";
 
 const useStyles = makeStyles({
@@ -40,7 +41,9 @@ function Shown({ operation }: { operation: Operation }) {
   const styles = useStyles();
   const { can } = useSession();
   const [asked, setAsked] = useState<Deed>();
-  const uncancelable = noCancel(operation, can("CloudDevices.Update"));
+  const mayAct = can("CloudDevices.Update");
+  const waits = useWaits(operation, noCancel(operation, mayAct) === undefined);
+  const uncancelable = noCancel(operation, mayAct, waits);
   const device = devicePath(operation);
   const cancel = (
     <Button disabledFocusable={uncancelable !== undefined} onClick={() => setAsked("cancel")}>

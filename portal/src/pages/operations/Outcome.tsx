@@ -74,7 +74,11 @@ export function Outcome({ operation }: { operation: Operation }) {
 }
 
 function under(operation: Operation): string {
-  if (waitsForApproval(operation)) return "Nothing has begun: it waits for a second person.";
+  if (waitsForApproval(operation)) {
+    return operation.itemCount === undefined
+      ? "Nothing is sent to Azure yet: it waits for a second person."
+      : "Nothing is sent to Azure yet: it waits for a second person. Devices that cannot do it are refused already.";
+  }
   if (operation.status === "notStarted") return "It is in line, and nothing of it has begun.";
   const percent = percentOf(operation);
   return percent > 0 ? `Under way: ${percent} %` : "Under way";

@@ -125,11 +125,14 @@ export function waitsForApproval(operation: Operation): boolean {
   return operation.approval?.state === "pending" && !ended(operation.status);
 }
 
-/** Why its rest cannot be canceled; undefined when it can. The API has the last word. */
-export function noCancel(operation: Operation, mayAct: boolean): string | undefined {
+const NOTHING_WAITS = "Nothing waits to begin any more: what was sent to Azure goes on to its end.";
+
+/** Why its rest cannot be canceled; undefined when it can. `waits`: whether one of its items does, if known. */
+export function noCancel(operation: Operation, mayAct: boolean, waits?: boolean): string | undefined {
   if (!mayAct) return MAY_LOOK;
   if (!verbOf(operation.kind)) return "Only actions on devices can be canceled.";
   if (ended(operation.status)) return "It has ended.";
+  if (waits === false) return NOTHING_WAITS;
   if (operation.kind.startsWith("device.") && operation.status !== "notStarted") {
     return "It was begun already, and goes on to its end.";
   }

@@ -77,7 +77,7 @@ export function Deliveries({ sinkId }: { sinkId: string }) {
         draw: (row) =>
           row.dueAt ? (
             <>
-              Next try <Time value={row.dueAt} />
+              Next try <Time value={row.dueAt} due="due now" />
             </>
           ) : (
             <Time value={row.doneAt} none="" />
