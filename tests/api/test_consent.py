@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
+import pytest_asyncio
 
 from sandbox import first_party
 from sandbox.server import Sandbox
@@ -13,6 +15,13 @@ from shared import permissions
 from tests.connecting import begin_sign_in, checks, come_back, draft, press, shown, sign_in
 
 WHO = "Privileged Role Administrator or Global Administrator of the partner's tenant"
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def put_back(control: httpx.AsyncClient) -> AsyncIterator[None]:
+    """A world of its own for whoever comes next: without these consents nobody signs in."""
+    yield
+    (await control.post("/reset", json={})).raise_for_status()
 
 
 async def prompt(alice: httpx.AsyncClient, connection_id: str) -> str:

@@ -19,12 +19,18 @@ from functions.schedules import TargetFilter
 from sandbox.host import Host
 from shared.schedules.records import Chosen
 from shared.schedules.views import FILTER_NAMES
-from tests.app_fixtures import ApiFor
+from tests.app_fixtures import ApiFor, emptied
 from tests.errors import error_of
 from tests.openapi import ANONYMOUS, GUARDED, ROUTES, WITH_BODY, WITH_JSON, Route, document
 
 TENANT = "11111111-1111-4111-8111-111111111111"
 UUID_LENGTH = 36
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def known(host: Host, control: httpx.AsyncClient) -> Host:
+    """The host with nothing stored, whatever the tests before have left of the world."""
+    return await emptied(host, control)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
