@@ -1,4 +1,4 @@
-# noqa: INP001
+# noqa: INP001 - mkdocs loads it by its path, as no module of a package
 """Pages of the site that lie beside docs/, where GitHub looks for them: a hook of mkdocs.
 
 They are read when the site is built, and links from and to them become those of pages in docs/.

@@ -1,108 +1,34 @@
-"""One action on many devices over the wire: what is refused, what becomes of each, approval, cancel."""
+"""One action on many devices over the wire: what is refused, and what becomes of each."""
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
-import httpx
 import pytest
 
 from sandbox.arm_access import READER
 from sandbox.azure_types import VM
 from sandbox.world import Resource
 from shared import capabilities, devices, jobs, operations, progress
-from shared.devices import DEVICES, Shown
-from shared.devices.records import DEVICE_PREFIX
+from shared.devices import Shown
 from shared.errors import Throttled
-from shared.operations import actions, bulk, follow, lanes, parts, pauses, reads
+from shared.operations import actions, bulk, follow, lanes, parts, pauses
 from shared.operations.planned import WORKS
 from shared.operations.records import GUARDS, KEYS, LANES, Bulk, Guard, Key, Lane, Slot, Waiting, bulk_of
 from shared.progress import OPERATIONS
-from shared.sites import SITES
 from shared.tenants import SUBSCRIPTIONS
+from tests import many
 from tests.estate import Estate
+from tests.many import act, approve_above, audited, ended, ended_now, ids, machines, other, polled, posts
 from tests.mortal import mortal
-
-MACHINES = 3
-"""In the first subscription of Contoso, running and without a trap."""
 
 
 @pytest.fixture(autouse=True)
 def quick(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Azure does what it is asked before it answers, and lanes do not wait."""
-    estate.sandbox.cloud.world.behaviour.lro = "immediate"
-    monkeypatch.setattr(parts, "PACE_SECONDS", 0)
-
-
-def machines(estate: Estate, client: str = "Contoso") -> list[Resource]:
-    """Every virtual machine of the client's subscription, running."""
-    found = [row for row in estate.cloud(client).resources.values() if row.type == VM]
-    for row in found:
-        row.power = "running"
-        row.faults.clear()
-    assert len(found) >= MACHINES
-    return found
-
-
-async def polled(estate: Estate, *clients: str) -> list[Resource]:
-    """The machines of the clients, known to the application as running."""
-    found = [row for client in clients or ("Contoso",) for row in machines(estate, client)]
-    for client in clients or ("Contoso",):
-        await estate.poll(client)
-    return found
-
-
-def ids(estate: Estate, rows: list[Resource]) -> list[str]:
-    return [estate.device_id(row) for row in rows]
-
-
-async def act(estate: Estate, expect: int = 202, **body: Any) -> dict[str, Any]:
-    answer: dict[str, Any] = await estate.call("POST", "/actions", expect, json={"action": "restart", **body})
-    return answer
-
-
-async def ended(estate: Estate, operation: dict[str, Any]) -> dict[str, Any]:
-    """The operation once nothing more happens."""
-    await estate.settle(90, delayed=True)
-    found: dict[str, Any] = await estate.call("GET", f"/operations/{operation['id']}")
-    return found
-
-
-async def ended_now(estate: Estate, operation: dict[str, Any]) -> dict[str, Any]:
-    """The operation once it has ended, whatever still waits for its time."""
-    async with asyncio.timeout(90):
-        while True:
-            await estate.settle(60)
-            found: dict[str, Any] = await estate.call("GET", f"/operations/{operation['id']}")
-            if found["status"] in progress.TERMINAL:
-                return found
-
-
-def posts(estate: Estate) -> list[str]:
-    """The actions that reached Azure: lower-cased ids of machines."""
-    seen = [row for row in estate.sandbox.cloud.requests if row["service"] == "arm" and row["method"] == "POST"]
-    return [row["url"].partition("?")[0].rpartition("/")[0].lower() for row in seen if "virtualMachines/" in row["url"]]
-
-
-def approve_above(estate: Estate, monkeypatch: pytest.MonkeyPatch, devices: int) -> None:
-    changed = estate.app.settings.model_copy(update={"approval_above_devices": devices})
-    monkeypatch.setattr(estate.app, "settings", changed)
-
-
-async def other(estate: Estate, *sites: str) -> httpx.AsyncClient:
-    """Bob, who may act in these sites."""
-    await estate.grant("bob", *sites)
-    return await estate.person("bob")
-
-
-async def audited(estate: Estate, operation: dict[str, Any]) -> list[str]:
-    """Who did what to the operation as a whole, oldest first."""
-    rows = await estate.listed("/audit", target=operation["id"])
-    return [f"{row['actorName']} {row['action']} {row['outcome']}" for row in rows][::-1]
+    many.quicken(estate, monkeypatch)
 
 
 async def test_each_device_is_an_item_and_an_operation_of_its_own(estate: Estate) -> None:
@@ -342,297 +268,11 @@ async def test_the_end_of_an_action_at_thousands_of_sites_is_told_once_to_each_s
         assert [row["event"] for row in told] == ["tenantry.operation.completed"]
 
 
-async def test_above_the_set_number_a_second_person_lets_it_begin(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate, "Contoso", "Fabrikam")
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    link = f"/operations/{operation['id']}"
-    await estate.settle(30)
-    waiting = await estate.call("GET", link)
-    alice = (await estate.control.get("/world")).json()["people"]["alice"]["objectId"]
-    assert (waiting["status"], waiting["approval"]["state"], waiting["approval"]["requestedBy"]) == (
-        "notStarted",
-        "pending",
-        alice,
-    )
-    assert posts(estate) == []
-    own = await estate.alice.post(f"{link}/approve", json={})
-    assert (own.status_code, own.json()["error"]["code"]) == (403, "approvalByRequester")
-    assert (await estate.alice.post(f"{link}/reject", json={})).status_code == 403
-    bob = await other(estate, "contoso-hq")
-    assert (await bob.post(f"{link}/approve", json={})).status_code == 404
-    carol = await estate.person("carol")
-    assert (await carol.post(f"{link}/approve", json={})).status_code == 403
-    assert (await bob.post("/operations/202601-none/approve", json={})).status_code == 404
-    bob = await other(estate, "contoso-hq", "fabrikam-hq")
-    approved = await bob.post(f"{link}/approve", json={"reason": "Planned"})
-    assert approved.status_code == 200
-    assert (approved.json()["approval"]["state"], approved.json()["approval"]["decidedByName"]) == (
-        "approved",
-        "Bob Berg",
-    )
-    for word in ("approve", "reject"):
-        twice = await bob.post(f"{link}/{word}", json={})
-        assert (twice.status_code, twice.json()["error"]["code"]) == (409, "alreadyDecided")
-    done = await ended_now(estate, operation)
-    assert done["status"] == "succeeded"
-    assert len(posts(estate)) == len(rows)
-    assert await audited(estate, operation) == [
-        "Alice Anders devices.restart.request accepted",
-        "Bob Berg devices.restart.approve accepted",
-        "Alice Anders devices.restart succeeded",
-    ]
-
-
-async def test_what_was_rejected_never_begins(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate)
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    bob = await other(estate, "contoso-hq")
-    assert (await bob.post(f"/operations/{operation['id']}/reject", json={"reason": "No"})).status_code == 200
-    done = await ended_now(estate, operation)
-    assert (done["status"], done["approval"]["state"], done["error"]["code"]) == (
-        "canceled",
-        "rejected",
-        "approvalRejected",
-    )
-    assert done["result"]["canceled"] == len(rows)
-    assert posts(estate) == []
-    assert "Bob Berg devices.restart.reject accepted" in await audited(estate, operation)
-
-
-async def test_an_approval_that_expired_cannot_be_given(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate)
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    await estate.settle(30)
-    bob = await other(estate, "contoso-hq")
-    await estate.advance(24 * 3600 + 1)
-    bob = await estate.person("bob")
-    shown = (await bob.get(f"/operations/{operation['id']}")).json()
-    assert (shown["status"], shown["approval"]["state"]) == ("notStarted", "expired"), "whatever the timer has done"
-    assert [row["approval"]["state"] for row in await estate.listed("/operations")] == ["expired"]
-    late = await bob.post(f"/operations/{operation['id']}/approve", json={})
-    assert (late.status_code, late.json()["error"]["code"]) == (409, "approvalExpired")
-    await estate.timer("resend_lost_work")
-    done = (await bob.get(f"/operations/{operation['id']}")).json()
-    assert (done["status"], done["approval"]["state"], done["error"]["code"]) == (
-        "canceled",
-        "expired",
-        "approvalExpired",
-    )
-    assert posts(estate) == []
-
-
-@pytest.mark.parametrize("rivals", [("approve", "approve"), ("approve", "reject"), ("approve", "cancel")])
-async def test_of_two_who_decide_at_once_one_does(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch, rivals: tuple[str, str]
-) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate)
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    bob = await other(estate, "contoso-hq")
-    answers = await asyncio.gather(
-        *(
-            (estate.alice if word == "cancel" else bob).post(f"/operations/{operation['id']}/{word}", json={})
-            for word in rivals
-        )
-    )
-    codes = [answer.status_code for answer in answers]
-    done = await ended_now(estate, operation)
-    if rivals[1] == "cancel" and codes == [200, 200]:
-        # Approved first, and canceled before all had begun.
-        assert done["result"]["succeeded"] + done["result"]["canceled"] == len(rows)
-    else:
-        assert sorted(codes) == [200, 409]
-        assert done["status"] == ("succeeded" if rivals[codes.index(200)] == "approve" else "canceled")
-    assert len(posts(estate)) == done["result"]["succeeded"]
-
-
-async def test_what_changed_until_the_approval_is_looked_at_again(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate, "Contoso", "Fabrikam")
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    await estate.settle(30)
-    bob = await other(estate, "contoso-hq", "fabrikam-hq")
-    gone, moved = rows[0], machines(estate, "Fabrikam")
-    device = await estate.app.tables.get(DEVICES, gone.subscription_id, f"{DEVICE_PREFIX}{estate.device_id(gone)}")
-    assert device is not None
-    await estate.app.tables.delete(DEVICES, device)
-    site = await estate.app.tables.get(SITES, "site", "fabrikam-hq")
-    assert site is not None
-    await estate.app.tables.put(SITES, site.changed(tenant_id=None, etag=None))
-    await estate.app.tables.put(SITES, site.changed(id="fabrikam-lab", site_name="Lab", etag=None))
-    rows[1].power = "deallocated"
-    assert (await bob.post(f"/operations/{operation['id']}/approve", json={})).status_code == 200
-    done = await ended_now(estate, operation)
-    codes = {item["target"]: item.get("error", {}).get("code") for item in done["items"]}
-    assert codes[estate.device_id(gone)] == "deviceGone"
-    assert codes[estate.device_id(rows[1])] == "actionNotAvailable"
-    assert {codes[estate.device_id(row)] for row in moved} == {"siteChanged"}
-    assert sorted(posts(estate)) == sorted(row.id.lower() for row in machines(estate)[2:])
-
-
-async def asked_by_bob(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> tuple[dict[str, Any], list[Resource]]:
-    """An action that Bob, who has Contoso's site, asked for and that waits to be approved."""
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate)
-    bob = await other(estate, "contoso-hq")
-    answer = await bob.post("/actions", json={"action": "restart", "deviceIds": ids(estate, rows)})
-    assert answer.status_code == 202, answer.text
-    await estate.settle(30)
-    return answer.json(), rows
-
-
-async def test_what_is_no_longer_the_requesters_cannot_be_approved(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    operation, rows = await asked_by_bob(estate, monkeypatch)
-    link = f"/operations/{operation['id']}"
-    await estate.grant("bob", "fabrikam-hq")
-    refused = (await estate.call("POST", f"{link}/approve", 409, json={"reason": "Fine"}))["error"]
-    assert refused["code"] == "requesterLostSites"
-    assert "Bob Berg" in refused["message"]
-    assert "contoso-hq" in refused["message"]
-    assert (await estate.call("GET", link))["approval"]["state"] == "pending"
-    assert "Alice Anders devices.restart.approve refused" in await audited(estate, operation)
-    assert posts(estate) == []
-    await estate.grant("bob", "contoso-hq")
-    await estate.call("POST", f"{link}/approve", json={})
-    assert (await ended_now(estate, operation))["result"]["succeeded"] == len(rows)
-
-
-async def test_what_is_no_longer_the_requesters_does_not_begin(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    operation, rows = await asked_by_bob(estate, monkeypatch)
-    await pauses.add(estate.app, rows[0].subscription_id, 60)
-    await estate.call("POST", f"/operations/{operation['id']}/approve", json={})
-    await estate.settle(30)
-    await estate.grant("bob")
-    await estate.advance(61)
-    done = await ended_now(estate, operation)
-    assert done["status"] == "failed"
-    assert {item["error"]["code"] for item in done["items"]} == {"requesterLostSites"}
-    assert posts(estate) == []
-
-
-async def test_cancel_stops_what_has_not_begun(estate: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes, "AT_ONCE", 1)
-    rows = await polled(estate)
-    estate.sandbox.cloud.world.behaviour.lro = "seconds=60"
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    await estate.settle(30)
-    link = f"/operations/{operation['id']}"
-    half = await estate.call("GET", link)
-    assert half["status"] == "running"
-    assert sorted(item["status"] for item in half["items"]) == ["notStarted"] * (len(rows) - 1) + ["running"]
-    await estate.call("POST", f"{link}/cancel", json={"reason": "Wrong ones"})
-    await estate.call("POST", f"{link}/cancel", 409, json={})
-    await estate.settle(30)
-    half = await estate.call("GET", link)
-    assert half["status"] == "running"
-    assert half["percentComplete"] == 100 * (len(rows) - 1) // len(rows)
-    await estate.advance(61)
-    done = await ended(estate, operation)
-    assert (done["status"], done["error"]["code"]) == ("canceled", "canceled")
-    assert done["result"] == {"succeeded": 1, "failed": 0, "canceled": len(rows) - 1, "outcomeUnknown": 0}
-    assert len(posts(estate)) == 1
-    await estate.call("POST", f"{link}/cancel", 409, json={})
-    trail = await audited(estate, operation)
-    assert "Alice Anders devices.restart.cancel accepted" in trail
-    assert trail[-1] == "Alice Anders devices.restart canceled"
-    lane = await estate.app.tables.get(LANES, "lane", rows[0].subscription_id)
-    assert lane is not None
-    assert (lane.slots, lane.waiting) == ([], [])
-
-
-async def test_a_cancel_reaches_what_has_a_slot_and_was_not_sent(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def for_long(*_: Any) -> float:
-        return 600
-
-    monkeypatch.setattr(lanes, "AT_ONCE", 1)
-    rows = await polled(estate)
-    with monkeypatch.context() as patch:
-        patch.setattr(follow, "_held_up", for_long)
-        operation = await act(estate, deviceIds=ids(estate, rows))
-        await estate.settle(30)
-    await estate.call("POST", f"/operations/{operation['id']}/cancel", json={})
-    done = await ended_now(estate, operation)
-    assert (done["status"], done["result"]["canceled"]) == ("canceled", len(rows))
-    await estate.advance(601)
-    await estate.settle(30)
-    assert posts(estate) == []
-    lane = await estate.app.tables.get(LANES, "lane", rows[0].subscription_id)
-    assert lane is not None
-    assert (lane.slots, lane.waiting) == ([], [])
-    first = min(ids(estate, rows))
-    assert await estate.app.tables.get(GUARDS, "device", first) is None
-    assert [row["outcome"] for row in await estate.listed("/audit", target=first)] == ["canceled", "accepted"]
-
-
-async def test_a_cancel_does_not_stop_what_was_approved_meanwhile(
-    estate: Estate, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    approve_above(estate, monkeypatch, 1)
-    rows = await polled(estate)
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    bob, link, read = await other(estate, "contoso-hq"), f"/operations/{operation['id']}", reads.get
-
-    async def approved_just_after(*asked: Any) -> progress.Operation:
-        found = await read(*asked)
-        monkeypatch.setattr(reads, "get", read)
-        assert (await bob.post(f"{link}/approve", json={})).status_code == 200
-        return found
-
-    monkeypatch.setattr(reads, "get", approved_just_after)
-    assert (await estate.call("POST", f"{link}/cancel", 409, json={}))["error"]["code"] == "alreadyDecided"
-    assert (await ended_now(estate, operation))["status"] == "succeeded"
-
-
-async def test_an_action_of_which_everything_has_begun_is_not_canceled(estate: Estate) -> None:
-    rows = await polled(estate)
-    estate.sandbox.cloud.world.behaviour.lro = "seconds=60"
-    operation = await act(estate, deviceIds=ids(estate, rows))
-    await estate.settle(30)
-    refused = await estate.call("POST", f"/operations/{operation['id']}/cancel", 409, json={})
-    assert refused["error"]["code"] == "alreadyEnded"
-    await estate.advance(61)
-    assert (await ended(estate, operation))["status"] == "succeeded"
-
-
 @pytest.mark.parametrize("part", [{"instances": ["0"]}, {"child": "slots/x"}, {"confirm": "yes"}])
 async def test_many_devices_are_acted_upon_as_a_whole_or_not_at_all(estate: Estate, part: dict[str, Any]) -> None:
     rows = await polled(estate)
     await act(estate, 400, deviceIds=ids(estate, rows), **part)
     assert posts(estate) == []
-
-
-async def test_only_what_has_not_begun_of_an_action_on_one_device_is_canceled(estate: Estate) -> None:
-    rows = await polled(estate)
-    device = estate.device_id(rows[0])
-    await pauses.add(estate.app, rows[0].subscription_id, 60)
-    operation = await estate.call("POST", f"/devices/{device}/actions/restart", 202, json={})
-    await estate.settle(30)
-    why = {"reason": "Wrong", "ticketNumber": "T-9"}
-    canceled = await estate.call("POST", f"/operations/{operation['id']}/cancel", json=why)
-    assert canceled["status"] == "canceled"
-    await estate.settle(30)
-    assert posts(estate) == []
-    assert await estate.app.tables.get(GUARDS, "device", device) is None
-    await estate.call("POST", f"/operations/{operation['id']}/cancel", 409, json={"reason": "Too late"})
-    trail = [row for row in await estate.listed("/audit", target=device) if row["action"] == "device.restart.cancel"]
-    assert [(row["actorName"], row["reason"], row["ticketNumber"]) for row in trail] == [
-        ("Alice Anders", "Wrong", "T-9")
-    ]
-    refresh = await estate.call("POST", "/devices/refresh", 202, json={})
-    answer = await estate.alice.post(f"/operations/{refresh['id']}/cancel", json={})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "notCancelable")
-    await estate.settle(30)
 
 
 async def test_being_told_to_wait_holds_up_the_whole_subscription_and_no_other(estate: Estate) -> None:

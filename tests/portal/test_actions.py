@@ -11,8 +11,9 @@ from sandbox.azure_types import VM
 from sandbox.power import estate as everything
 from sandbox.power import table
 from sandbox.world import Resource
-from shared.operations import lanes, parts
+from shared.operations import lanes
 from tests.estate import Estate
+from tests.many import quicken
 from tests.portal.driver import Portal
 
 CAPACITY = "Microsoft.Fabric/capacities"
@@ -21,9 +22,7 @@ MACHINES = f"/devices?type={VM}&clientName=Contoso"
 
 @pytest.fixture(autouse=True)
 def quick(standing: Estate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Azure does what it is asked before it answers, and lanes do not wait."""
-    standing.sandbox.cloud.world.behaviour.lro = "immediate"
-    monkeypatch.setattr(parts, "PACE_SECONDS", 0)
+    quicken(standing, monkeypatch)
 
 
 def machines(estate: Estate) -> list[Resource]:
