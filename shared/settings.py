@@ -108,6 +108,16 @@ class Settings(StorageSettings):
     change_retention_days: int = Field(90, ge=1)
     audit_retention_days: int = Field(365, ge=30)
 
+    @field_validator("applicationinsights_connection_string")
+    @classmethod
+    def _of_a_component(cls, text: str) -> str:
+        if text and "InstrumentationKey=" not in text:
+            raise ValueError(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING must be the connection string of an Application Insights "
+                "component: InstrumentationKey=...;IngestionEndpoint=..."
+            )
+        return text
+
     @field_validator("telemetry")
     @classmethod
     def _writable(cls, place: str) -> str:

@@ -73,3 +73,10 @@ def test_the_limits_of_ticket_systems_are_lifted_on_a_machine_of_ones_own_only()
     assert Settings(**NEEDED, sink_messages_per_minute=9000, allow_private_webhooks=True).sink_messages_per_minute
     with pytest.raises(ValidationError, match="ALLOW_PRIVATE_WEBHOOKS"):
         Settings(**NEEDED, sink_messages_per_minute=9000)
+
+
+def test_what_is_no_connection_string_of_application_insights_is_refused() -> None:
+    with pytest.raises(ValidationError, match="must be the connection string of an Application Insights component"):
+        Settings(**NEEDED, applicationinsights_connection_string="https://westeurope.in.applicationinsights.azure.com")
+    good = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
+    assert Settings(**NEEDED, applicationinsights_connection_string=good).applicationinsights_connection_string == good
